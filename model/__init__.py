@@ -1,0 +1,1 @@
+"""What is checked: the designs, and as much of the kernel around them as they touch."""

@@ -1,0 +1,65 @@
+"""Error numbers and error pointers.  C: include/linux/err.h."""
+
+from __future__ import annotations
+
+from typing import NoReturn, TypeVar, cast
+
+from lockwright.core.errors import KernelOops
+
+ENOENT = 2
+ENOMEM = 12
+EBUSY = 16
+EEXIST = 17
+ENODEV = 19
+ENOTDIR = 20
+EINVAL = 22
+ENAMETOOLONG = 36
+
+NAME_MAX = 255
+
+T = TypeVar("T")
+
+
+class ErrorPointer:
+    """A pointer that carries an errno: whoever follows it takes a page fault."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: int) -> None:
+        self.error = error
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise KernelOops(
+            "invalid pointer",
+            f"page fault: {name} of the error pointer {self.error}",
+            f"{name} of an error pointer",
+        )
+
+    def __repr__(self) -> str:
+        return f"ERR_PTR({self.error})"
+
+
+def ERR_PTR(kind: type[T], error: int) -> T:  # noqa: N802  # kernel name
+    """An errno (negative) where a pointer to a `kind` is expected."""
+    assert error < 0, f"{kind.__name__}: an error is negative"
+    return cast("T", ErrorPointer(error))
+
+
+def IS_ERR(pointer: object) -> bool:  # noqa: N802  # kernel name
+    """Is it an error pointer?"""
+    return isinstance(pointer, ErrorPointer)
+
+
+def PTR_ERR(pointer: object) -> int:  # noqa: N802  # kernel name
+    """The errno that an error pointer carries."""
+    return cast("ErrorPointer", pointer).error
+
+
+def is_null(pointer: object) -> bool:
+    """The C's `!pointer`.  Fields are typed as the C types them, where any pointer may be NULL."""
+    return pointer is None
+
+
+def IS_ERR_OR_NULL(pointer: object) -> bool:  # noqa: N802  # kernel name
+    """Is it no pointer to anything?"""
+    return pointer is None or isinstance(pointer, ErrorPointer)

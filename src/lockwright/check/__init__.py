@@ -1,0 +1,1 @@
+"""Rules: what every execution has to keep, whatever the design promises."""

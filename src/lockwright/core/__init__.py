@@ -1,0 +1,1 @@
+"""The machine: operations, tasks, one execution, its events, findings and schedules."""

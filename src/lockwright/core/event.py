@@ -1,0 +1,44 @@
+"""Events: what a kernel tracer would print, made only for those who asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lockwright.core.frame import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened.
+
+    `step` counts from 0; `chain` holds the model functions, innermost first, under their kernel
+    names; `result` is what the operation gave back, as text.
+    """
+
+    step: int
+    task: int
+    comm: str
+    context: str
+    kind: str
+    text: str
+    result: str
+    chain: tuple[Frame, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The stable JSON form."""
+        return {
+            "step": self.step,
+            "task": self.task,
+            "comm": self.comm,
+            "context": self.context,
+            "kind": self.kind,
+            "text": self.text,
+            "result": self.result,
+            "chain": [list(frame) for frame in self.chain],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Event:
+        """Read what `as_json` wrote.  Raises KeyError or TypeError."""
+        return cls(**{**data, "chain": tuple(Frame(*frame) for frame in data["chain"])})

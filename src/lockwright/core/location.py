@@ -1,0 +1,100 @@
+"""Locations: what a step can touch, numbered so that all executions of a search agree.
+
+A location's number has to be the same in every execution in which "the same" thing exists, in
+whatever order independent tasks create things.  So a thing is named by its creator and by how
+many the creator had made before, and `Names`, which lives as long as the search, gives each such
+name a small dense number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lockwright.core.world import World
+
+
+class TaskName:
+    """What a task is called in every execution of a search.
+
+    Invariant: `locations[i]` is the number of the i-th location that the task creates, and
+    `objects[i]` the access codes of the fields of its i-th object (-1 until first touched).
+    """
+
+    __slots__ = ("children", "locations", "number", "objects")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.children: list[TaskName] = []
+        self.locations: list[int] = []
+        self.objects: list[list[int]] = []
+
+
+class Names:
+    """Dense numbers for tasks and locations, the same in all executions of one search."""
+
+    __slots__ = ("locations", "root", "tasks")
+
+    def __init__(self) -> None:
+        self.tasks = 0
+        self.locations = 0
+        self.root = TaskName(-1)
+
+    def child(self, parent: TaskName, nth: int) -> TaskName:
+        """The name of the nth task (from 0) that `parent` spawns."""
+        children = parent.children
+        while len(children) <= nth:
+            children.append(TaskName(self.tasks))
+            self.tasks += 1
+        return children[nth]
+
+    def new_location(self) -> int:
+        """A number that no other location has."""
+        number = self.locations
+        self.locations = number + 1
+        return number
+
+
+class Location:
+    """Something that steps read and write: a lock word, a count, a flag, a variable.
+
+    `value` is the whole state that can make a task wait here; it is replaced, never mutated, so
+    that an explorer can keep what it was before a step.  `reading` and `writing` are the access
+    codes: twice the location's number, plus one for a write.
+    """
+
+    __slots__ = ("name", "number", "reading", "value", "world", "writing")
+
+    def __init__(self, world: World, value: Any = None, name: str = "") -> None:
+        self.world = world
+        self.name = name
+        self.value = value
+        creator = world.creator
+        made = creator.locations_made
+        creator.locations_made = made + 1
+        known = creator.name.locations
+        if made < len(known):
+            number = known[made]
+        else:
+            number = world.names.new_location()
+            known.append(number)
+        self.number = number
+        self.reading = 2 * number
+        self.writing = 2 * number + 1
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+class Nowhere:
+    """The location of operations that wait for nothing in particular."""
+
+    __slots__ = ("name", "number", "value")
+
+    def __init__(self) -> None:
+        self.number = -1
+        self.value = None
+        self.name = ""
+
+
+NOWHERE = Nowhere()

@@ -1,0 +1,148 @@
+"""A task: one thread of the simulated kernel, and where it is in its code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Coroutine
+from enum import Enum
+from functools import cache
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any
+
+from lockwright.core.frame import Frame
+
+if TYPE_CHECKING:
+    from lockwright.core.location import Location, TaskName
+    from lockwright.core.operation import Operation
+
+
+class Context(Enum):
+    """The kernel context that a task runs in."""
+
+    PROCESS = "process"
+    SOFTIRQ = "softirq"
+    HARDIRQ = "hardirq"
+    WORKQUEUE = "workqueue"
+
+
+class Creator:
+    """Something that makes locations, objects and tasks, and counts them."""
+
+    __slots__ = ("children_made", "locations_made", "name", "objects_made")
+
+    def __init__(self, name: TaskName) -> None:
+        self.name = name
+        self.locations_made = 0
+        self.objects_made = 0
+        self.children_made = 0
+
+
+class Task(Creator):
+    """One coroutine with its kernel context.
+
+    `number` is the same in every execution of a search, `index` is the order of creation in this
+    execution.  `pending` is the announced operation.  `atomic` counts the reasons why the task
+    may not sleep now (spinlocks, RCU read sides, switched-off preemption).
+    Invariant: exactly one of `pending is not None`, `ended` and `died` holds between steps.
+    """
+
+    __slots__ = (
+        "atomic",
+        "comm",
+        "context",
+        "coro",
+        "died",
+        "done",
+        "ended",
+        "fresh",
+        "index",
+        "local",
+        "number",
+        "pending",
+        "pid",
+        "result",
+        "send",
+    )
+
+    def __init__(self, name: TaskName, index: int, coro: Coroutine[Any, Any, Any]) -> None:
+        super().__init__(name)
+        self.number = name.number
+        self.index = index
+        self.coro = coro
+        self.send = coro.send
+        self.comm = ""
+        self.pid = 0
+        self.context = Context.PROCESS
+        self.pending: Operation | None = None
+        self.fresh = False
+        self.ended = False
+        self.died = False
+        self.atomic = 0
+        self.result: Any = None
+        self.done: Location
+        self.local: dict[str, Any] = {}
+
+    def call_site(self) -> Frame | None:
+        """The innermost model function, while the task is between steps: cheaper than the chain."""
+        found: FrameType | None = None
+        at: Any = self.coro
+        while at is not None:
+            frame = getattr(at, "cr_frame", None)
+            if frame is None:
+                break
+            if shown(frame.f_code.co_name):
+                found = frame
+            at = at.cr_await
+        return frame_of(found) if found is not None else None
+
+    def call_chain(self) -> tuple[Frame, ...]:
+        """The model functions the task is in, innermost first, while it is between steps."""
+        frames: list[Frame] = []
+        at: Any = self.coro
+        while at is not None:
+            frame = getattr(at, "cr_frame", None)
+            if frame is None:
+                break
+            if shown(frame.f_code.co_name):
+                frames.append(frame_of(frame))
+            at = at.cr_await
+        frames.reverse()
+        return tuple(frames)
+
+
+def shown(function: str) -> bool:
+    """Is it a function of the model?  One leading underscore means inlined, two are the kernel's."""
+    inlined = function.startswith("_") and not function.startswith("__")
+    dunder = function.startswith("__") and function.endswith("__")
+    return not inlined and not dunder and not function.startswith("<")
+
+
+def frame_of(frame: FrameType, line: int | None = None) -> Frame:
+    """A Python frame as a kernel stack entry.
+
+    The offset is the line within the function and the size its number of lines, so that the
+    numbers lead to the model's source and do not depend on the Python version.
+    """
+    code = frame.f_code
+    return Frame(code.co_name, (line or frame.f_lineno) - code.co_firstlineno, _length(code))
+
+
+def running_chain(skip: int) -> tuple[Frame, ...]:
+    """The same for the task that is running now, `skip` Python frames up from the caller.
+
+    The machine's own functions end it.
+    """
+    frames: list[Frame] = []
+    frame: FrameType | None = sys._getframe(skip + 1)
+    while frame is not None and frame.f_globals.get("__name__") != "lockwright.core.world":
+        name = frame.f_code.co_name
+        if shown(name):
+            frames.append(frame_of(frame))
+        frame = frame.f_back
+    return tuple(frames)
+
+
+@cache
+def _length(code: CodeType) -> int:
+    last = max((line for _, _, line in code.co_lines() if line is not None), default=0)
+    return last - code.co_firstlineno + 1

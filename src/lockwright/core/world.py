@@ -1,0 +1,252 @@
+"""The machine: one execution of a world, one step of one task at a time.
+
+A world is built by a scenario, lives for one execution, and can do one thing: `step`.  It tells
+what happened through `listeners`, and each kind of listener costs nothing while nobody listens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any
+
+from lockwright.core.errors import KernelOops, ModelError
+from lockwright.core.finding import Finding
+from lockwright.core.frame import Frame
+from lockwright.core.location import Location, Names
+from lockwright.core.operation import Operation
+from lockwright.core.task import Context, Creator, Task, frame_of, shown
+
+KERNEL_ADDRESS = 0xFFFF888100000000
+
+
+class World:
+    """All state of one execution.
+
+    `acc` collects the access codes of the step that runs now.  `by_number[n]` is the task whose
+    number is n, or None while it does not exist.
+    Listeners: `on_step(task, operation, result)`, `on_acquire(task, use)` and
+    `on_release(task, instance)` for locks, `on_alloc(object)` and `on_free(object)`,
+    `on_access(object, field, write)`, `on_task_end(task)`.
+    Invariant: between steps every task is pending, ended or died.
+    """
+
+    __slots__ = (
+        "acc",
+        "addresses",
+        "by_number",
+        "choice",
+        "creator",
+        "faults",
+        "findings",
+        "names",
+        "objects",
+        "on_access",
+        "on_acquire",
+        "on_alloc",
+        "on_free",
+        "on_release",
+        "on_step",
+        "on_task_end",
+        "state",
+        "steps",
+        "tasks",
+    )
+
+    def __init__(self, names: Names | None = None) -> None:
+        self.names = names if names is not None else Names()
+        self.creator = Creator(self.names.root)
+        self.acc: list[int] = []
+        self.by_number: list[Task | None] = []
+        self.tasks: list[Task] = []
+        self.choice = 0
+        self.steps = 0
+        self.addresses = 0
+        self.faults: Any = None
+        self.findings: list[Finding] = []
+        self.objects: list[Any] = []
+        self.state: Any = None
+        self.on_step: tuple[Callable[[Task, Operation, Any], None], ...] = ()
+        self.on_acquire: tuple[Callable[[Task, Any], None], ...] = ()
+        self.on_release: tuple[Callable[[Task, Any], None], ...] = ()
+        self.on_alloc: tuple[Callable[[Any], None], ...] = ()
+        self.on_free: tuple[Callable[[Any], None], ...] = ()
+        self.on_access: tuple[Callable[[Any, str, bool], None], ...] = ()
+        self.on_task_end: tuple[Callable[[Task], None], ...] = ()
+
+    def address(self, size: int = 0x100) -> int:
+        """A fake kernel address, the same for the same schedule."""
+        self.addresses += 1
+        return KERNEL_ADDRESS + self.addresses * size
+
+    def spawn(
+        self,
+        coro: Coroutine[Any, Any, Any],
+        comm: str,
+        *,
+        context: Context = Context.PROCESS,
+        pid: int | None = None,
+    ) -> Task:
+        """Make a task and bring it to its first operation.
+
+        Raises ModelError if the task touches shared state before its first operation, because
+        that would happen outside every step.
+        """
+        creator = self.creator
+        name = self.names.child(creator.name, creator.children_made)
+        creator.children_made += 1
+        task = Task(name, len(self.tasks), coro)
+        task.comm = comm
+        task.pid = pid if pid is not None else 840 + task.index
+        task.context = context
+        self.tasks.append(task)
+        while len(self.by_number) <= task.number:
+            self.by_number.append(None)
+        self.by_number[task.number] = task
+        task.done = Location(self, value=False, name=f"exit of {comm}")
+        if isinstance(creator, Task):
+            task.fresh = True
+            self.acc.append(task.done.writing)
+        self._prime(task)
+        return task
+
+    def _prime(self, task: Task) -> None:
+        outer, creator = self.acc, self.creator
+        self.acc = acc = []
+        self.creator = task
+        try:
+            task.pending = task.send(None)
+        except StopIteration as stop:
+            self._end(task, stop.value)
+            outer.append(acc.pop())
+        except KernelOops as oops:
+            self._die(task, oops, chain_of(oops.__traceback__))
+        self.acc = outer
+        self.creator = creator
+        if acc:
+            raise ModelError(
+                f"task {task.comm} touched shared state before its first operation: "
+                "the first thing it does must be to await an operation"
+            )
+
+    def step(self, task: Task, choice: int = 0) -> list[int]:
+        """Run one step of `task`; returns the access codes of what it touched.
+
+        The main location of a blocking operation comes first.  A code below 0 is the inverted
+        number of a one-way flag that had to be set: it orders, and cannot be raced with.
+        """
+        op = task.pending
+        acc: list[int] = []
+        self.acc = acc
+        self.creator = task
+        self.choice = choice
+        try:
+            result = op.run(task, acc)  # type: ignore[union-attr]  # a pending task has one
+        except KernelOops as oops:
+            self.steps += 1
+            self._die(task, oops, task.call_chain())
+            return acc
+        try:
+            if self.on_step:
+                for listener in self.on_step:
+                    listener(task, op, result)  # type: ignore[arg-type]  # the same
+            if task.fresh:
+                task.fresh = False
+                acc.append(~task.done.number)
+            task.pending = task.send(result)
+        except StopIteration as stop:
+            self._end(task, stop.value)
+        except KernelOops as oops:
+            self._die(task, oops, chain_of(oops.__traceback__))
+        except AttributeError as error:
+            if error.obj is not None:
+                raise
+            oops = KernelOops(
+                "NULL pointer dereference",
+                f"NULL pointer dereference: {error.name} of a NULL pointer",
+                str(error.name),
+            )
+            self._die(task, oops, chain_of(error.__traceback__))
+        self.steps += 1
+        return acc
+
+    def _end(self, task: Task, result: Any) -> None:
+        task.result = result
+        task.pending = None
+        task.ended = True
+        task.done.value = True
+        self.acc.append(task.done.writing)
+        for listener in self.on_task_end:
+            listener(task)
+
+    def _die(self, task: Task, oops: KernelOops, chain: tuple[Frame, ...]) -> None:
+        task.pending = None
+        task.died = True
+        task.coro.close()
+        self.report(
+            Finding(oops.kind, oops.message, oops.signature, task.index, task.comm, chain)
+        )
+
+    @property
+    def oopsed(self) -> bool:
+        """Did some task die?  What is left undone after that is no finding of its own."""
+        return any(finding.fatal for finding in self.findings)
+
+    def report(self, finding: Finding) -> None:
+        """Record a broken rule; of several fatal ones only the first counts."""
+        if finding.fatal and self.oopsed:
+            return
+        finding.step = self.steps
+        self.findings.append(finding)
+
+    def warn(self, task: Task, kind: str, message: str, *, signature: str = "") -> None:
+        """Record a broken rule that does not stop the task, as a WARN does."""
+        chain = task.call_chain()
+        where = chain[0].function if chain else ""
+        self.report(
+            Finding(
+                kind,
+                message,
+                signature or f"{message} in {where}",
+                task.index,
+                task.comm,
+                chain,
+                fatal=False,
+            )
+        )
+
+    def enabled(self) -> list[Task]:
+        """The tasks that can take a step now, in order of creation."""
+        return [
+            task
+            for task in self.tasks
+            if (op := task.pending) is not None and (not op.blocking or op.enabled())
+        ]
+
+    def blocked(self) -> list[Task]:
+        """The tasks that wait; the whole deadlock, if asked when nothing is enabled."""
+        return [
+            task
+            for task in self.tasks
+            if (op := task.pending) is not None and op.blocking and not op.enabled()
+        ]
+
+    def close(self) -> None:
+        """Abandon all tasks quietly."""
+        for task in self.tasks:
+            if task.pending is not None:
+                task.coro.close()
+
+
+def chain_of(traceback: TracebackType | None) -> tuple[Frame, ...]:
+    """The model functions of a traceback, innermost first."""
+    frames: list[Frame] = []
+    at = traceback
+    while at is not None:
+        code = at.tb_frame.f_code
+        module = at.tb_frame.f_globals.get("__name__", "")
+        if shown(code.co_name) and not module.startswith("lockwright.core"):
+            frames.append(frame_of(at.tb_frame, at.tb_lineno))
+        at = at.tb_next
+    frames.reverse()
+    return tuple(frames)

@@ -1,0 +1,1 @@
+"""Searches: which interleavings to run.  Each search yields one `Run` per execution."""

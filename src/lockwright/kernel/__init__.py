@@ -1,0 +1,1 @@
+"""The kernel's primitives, one file each, with the kernel's names."""

@@ -1,0 +1,205 @@
+"""Reader-writer locks with a first-come queue: what rw_semaphore and qrwlock have in common.
+
+A reader or writer that finds the lock taken, or others queued before it, queues.  A release hands
+the lock to the head of the queue: a writer alone, or all leading readers up to the next writer.
+So a queued writer makes new readers wait, and a task that reads twice can wait for itself.
+
+Taking the lock is one step when it is got at once.  Otherwise that step queues, and a second one
+waits for the flag that the grant sets; who is granted is decided by the order of the first steps.
+Readers' steps count as writes of the lock, because their order decides who waits for whom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lockwright.core.errors import KernelOops
+from lockwright.core.location import Location
+from lockwright.core.operation import Operation
+from lockwright.kernel.lockuse import Lock, LockClass, LockUse
+
+if TYPE_CHECKING:
+    from lockwright.core.task import Task
+    from lockwright.core.world import World
+
+FREE = -1
+
+Queue = tuple[tuple[int, bool], ...]
+FairValue = tuple[int, tuple[int, ...], Queue, int]
+"""(writer, readers, queue, acquisitions): index of the writer or FREE; index of the reader of each
+hold, in order of acquisition; (index, writes) of those who wait; how often it has been taken."""
+
+UNLOCKED: FairValue = (FREE, (), (), 0)
+
+
+class FairLock(Lock):
+    """Base of the queued reader-writer locks.
+
+    Invariant: `value` is a FairValue; a writer excludes readers; whoever is queued has to wait;
+    `grants[i]` is the flag of the i-th queued task.
+    """
+
+    __slots__ = ("grants",)
+
+    value: FairValue
+
+    def __init__(self, world: World, name: str, *, cls: LockClass | None = None) -> None:
+        super().__init__(world, name, value=UNLOCKED, cls=cls)
+        self.grants: list[Location] = []
+
+    def holders(self) -> list[int]:
+        writer, readers, _, _ = self.value
+        return list(readers) if writer == FREE else [writer]
+
+    @property
+    def acquisitions(self) -> int:
+        """How often it has been taken so far, by anybody.  For fairness rules."""
+        return self.value[3]
+
+    def enter(
+        self, task: Task, touched: list[int], *, writes: bool, barges: bool = False
+    ) -> Location | None:
+        """Take the lock, or queue for it: gives the flag that tells of the grant.
+
+        A reader that `barges` waits for the writer who holds the lock, but for no queued one.
+        """
+        touched.append(self.writing)
+        index = task.index
+        writer, readers, queue, count = self.value
+        if writer == FREE and (not queue or barges) and not (writes and readers):
+            if writes:
+                self.value = (index, (), queue, count + 1)
+            else:
+                self.value = (FREE, (*readers, index), queue, count + 1)
+            return None
+        flag = Location(self.world, value=False, name=f"grant of {self.name} to {task.comm}")
+        at = 0 if barges else len(queue)
+        self.value = (writer, readers, (*queue[:at], (index, writes), *queue[at:]), count)
+        self.grants.insert(at, flag)
+        return flag
+
+    def try_enter(self, task: Task, touched: list[int], *, writes: bool) -> bool:
+        """Take the lock if that needs no waiting; a failed attempt is only a read."""
+        writer, readers, queue, _ = self.value
+        if writer != FREE or queue or (writes and readers):
+            touched.append(self.reading)
+            return False
+        self.enter(task, touched, writes=writes)
+        return True
+
+    def leave(self, task: Task, touched: list[int], *, writes: bool) -> None:
+        """Release one hold, and grant the lock to whoever comes next."""
+        touched.append(self.writing)
+        index = task.index
+        if self.world.on_release:
+            self.released(task)
+        writer, readers, queue, count = self.value
+        if index not in ((writer,) if writes else readers):
+            how = "write" if writes else "read"
+            raise KernelOops(
+                "bad unlock balance",
+                f"{task.comm} releases {self.name}, which it does not hold for {how}",
+                self.name,
+            )
+        if writes:
+            writer = FREE
+        else:
+            at = readers.index(index)
+            readers = readers[:at] + readers[at + 1 :]
+        self.value = (writer, readers, queue, count)
+        if queue:
+            self.grant(touched)
+
+    def grant(self, touched: list[int]) -> None:
+        """Let in those at the head of the queue for whom there is room now."""
+        writer, readers, queue, count = self.value
+        granted = 0
+        while granted < len(queue) and writer == FREE:
+            index, writes = queue[granted]
+            if writes and readers:
+                break
+            if writes:
+                writer = index
+            else:
+                readers = (*readers, index)
+            granted += 1
+        for flag in self.grants[:granted]:
+            flag.value = True
+            touched.append(flag.writing)
+        del self.grants[:granted]
+        self.value = (writer, readers, queue[granted:], count + granted)
+
+
+class QueuedAcquire(Operation):
+    """Base of the two-step acquires: `run` takes the lock or queues, and then `waiting` is set."""
+
+    __slots__ = ("loc", "subclass", "waiting")
+
+    writes: ClassVar[bool] = False
+    loc: FairLock
+
+    def __init__(self, loc: FairLock, subclass: int = 0) -> None:
+        self.loc = loc
+        self.subclass = subclass
+        self.waiting: GrantWait | None = None
+
+    def __await__(self) -> Generator[Operation, Any, None]:
+        yield self
+        if self.waiting is not None:
+            yield self.waiting
+
+    def enter(self, task: Task, touched: list[int], *, barges: bool = False) -> str | None:
+        """Take the lock or queue; gives the result for the event list."""
+        flag = self.loc.enter(task, touched, writes=self.writes, barges=barges)
+        if flag is None:
+            if self.loc.world.on_acquire:
+                self.tell(task)
+            return None
+        self.waiting = GrantWait(self, flag)
+        return "queued"
+
+    def use(self, task: Task) -> LockUse:
+        """What the validator is told."""
+        lock = self.loc
+        read = 0 if self.writes else 1
+        return LockUse(lock.cls, self.subclass, lock.address, read, False, self.kind)
+
+    def tell(self, task: Task) -> None:
+        """Tell the listeners that the lock was got."""
+        use = self.use(task)
+        for listener in self.loc.world.on_acquire:
+            listener(task, use)
+
+
+class GrantWait(Operation):
+    """The second step of a queued acquire: waits until the lock is handed over."""
+
+    __slots__ = ("acquire", "after")
+
+    blocking = True
+    kind = "wait_for_grant"
+
+    def __init__(self, acquire: QueuedAcquire, flag: Location) -> None:
+        self.acquire = acquire
+        self.after = (flag,)
+
+    @property
+    def lock(self) -> FairLock:
+        """What it waits for."""
+        return self.acquire.loc
+
+    def enabled(self) -> bool:
+        return bool(self.after[0].value)
+
+    def attempt(self, task: Task) -> LockUse:
+        """What the validator is told while the task waits."""
+        return self.acquire.use(task)
+
+    def run(self, task: Task, touched: list[int]) -> None:
+        touched.append(~self.after[0].number)
+        if self.lock.world.on_acquire:
+            self.acquire.tell(task)
+
+    def describe(self) -> str:
+        return self.acquire.describe()

@@ -1,0 +1,76 @@
+"""What a lock tells the lock validator when it is taken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lockwright.core.location import Location
+
+if TYPE_CHECKING:
+    from lockwright.core.task import Task
+    from lockwright.core.world import World
+
+
+class LockClass(NamedTuple):
+    """The identity of a lock class: an init site.
+
+    `name` is what reports print, `site` tells two init sites with one name apart.  `wait_outer`
+    and `wait_inner` are lockdep's wait types (facts: 2 spin, 3 sleep, 0 not checked).
+    """
+
+    name: str
+    site: str = ""
+    wait_outer: int = 0
+    wait_inner: int = 3
+
+
+class LockUse(NamedTuple):
+    """One acquire: `read` is 0 exclusive, 1 fair reader, 2 recursive reader.
+
+    `function` is the primitive that was called.  `sync` marks a wait for all readers, which is
+    never held.  `nest` is the address of an outer lock that makes nesting in one class safe.
+    """
+
+    cls: LockClass
+    subclass: int
+    address: int
+    read: int
+    trylock: bool
+    function: str
+    sync: bool = False
+    check: bool = True
+    nest: int | None = None
+
+
+class Lock(Location):
+    """Base of everything that the validator tracks: class, address, and a name for people.
+
+    `owner_of` tells who holds it, for deadlock reports; each kind of lock says it in its own way.
+    """
+
+    __slots__ = ("address", "cls")
+
+    wait_inner = 3
+    wait_outer = 0
+
+    def __init__(self, world: World, name: str, *, value: Any, cls: LockClass | None = None) -> None:
+        super().__init__(world, value, name)
+        self.cls = cls or LockClass(name, "", self.wait_outer, self.wait_inner)
+        self.address = world.address()
+
+    def holders(self) -> list[int]:
+        """Indices of the tasks that hold it now, in order of acquisition."""
+        raise NotImplementedError
+
+    def taken(
+        self, task: Task, function: str, *, read: int = 0, subclass: int = 0, trylock: bool = False
+    ) -> None:
+        """Tell the listeners of an acquire."""
+        use = LockUse(self.cls, subclass, self.address, read, trylock, function)
+        for listener in self.world.on_acquire:
+            listener(task, use)
+
+    def released(self, task: Task) -> None:
+        """Tell the listeners of a release."""
+        for listener in self.world.on_release:
+            listener(task, self.address)

@@ -1,0 +1,126 @@
+"""The mutex: one owner, sleeping waiters, any of whom may win it.
+
+Source: kernel/locking/mutex.c.  Optimistic spinning and hand-off mean that no order among the
+waiters may be relied upon, so the model promises none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lockwright.core.errors import KernelOops
+from lockwright.core.operation import Operation
+from lockwright.kernel.context import might_sleep
+from lockwright.kernel.lockuse import Lock, LockClass, LockUse
+
+if TYPE_CHECKING:
+    from lockwright.core.task import Task
+    from lockwright.core.world import World
+
+FREE = -1
+
+
+class Mutex(Lock):
+    """A sleeping lock.  Invariant: `value` is the index of the owner, or FREE."""
+
+    __slots__ = ()
+
+    def __init__(self, world: World, name: str, *, cls: LockClass | None = None) -> None:
+        super().__init__(world, name, value=FREE, cls=cls)
+
+    def lock(self) -> Operation:
+        """mutex_lock()"""
+        return MutexLock(self, 0)
+
+    def lock_nested(self, subclass: int) -> Operation:
+        """mutex_lock_nested(): the same, in another lockdep subclass."""
+        return MutexLock(self, subclass)
+
+    def trylock(self) -> Operation:
+        """mutex_trylock(): True if it was taken.  A failed one is only a read of the mutex."""
+        return _Trylock(self)
+
+    def unlock(self) -> Operation:
+        """mutex_unlock()"""
+        return _Unlock(self)
+
+    def holders(self) -> list[int]:
+        return [] if self.value == FREE else [self.value]
+
+
+class MutexLock(Operation):
+    """mutex_lock(): waits while the mutex is owned."""
+
+    __slots__ = ("loc", "subclass")
+
+    blocking = True
+    kind = "mutex_lock"
+    loc: Mutex
+
+    def __init__(self, loc: Mutex, subclass: int) -> None:
+        self.loc = loc
+        self.subclass = subclass
+
+    def enabled(self) -> bool:
+        return bool(self.loc.value == FREE)
+
+    def ready(self, value: Any) -> bool:
+        return bool(value == FREE)
+
+    def attempt(self, task: Task) -> LockUse:
+        """What the validator is told before the task waits."""
+        lock = self.loc
+        return LockUse(lock.cls, self.subclass, lock.address, 0, False, "mutex_lock")
+
+    def run(self, task: Task, touched: list[int]) -> None:
+        lock = self.loc
+        touched.append(lock.writing)
+        if task.atomic:
+            might_sleep(task, "mutex_lock")
+        lock.value = task.index
+        if lock.world.on_acquire:
+            lock.taken(task, self.kind, subclass=self.subclass)
+
+
+class _Trylock(Operation):
+    __slots__ = ("loc",)
+
+    kind = "mutex_trylock"
+    loc: Mutex
+
+    def __init__(self, loc: Mutex) -> None:
+        self.loc = loc
+
+    def run(self, task: Task, touched: list[int]) -> bool:
+        lock = self.loc
+        if lock.value != FREE:
+            touched.append(lock.reading)
+            return False
+        touched.append(lock.writing)
+        lock.value = task.index
+        if lock.world.on_acquire:
+            lock.taken(task, self.kind, trylock=True)
+        return True
+
+
+class _Unlock(Operation):
+    __slots__ = ("loc",)
+
+    kind = "mutex_unlock"
+    loc: Mutex
+
+    def __init__(self, loc: Mutex) -> None:
+        self.loc = loc
+
+    def run(self, task: Task, touched: list[int]) -> None:
+        lock = self.loc
+        touched.append(lock.writing)
+        if lock.world.on_release:
+            lock.released(task)
+        if lock.value != task.index:
+            raise KernelOops(
+                "bad unlock balance",
+                f"{task.comm} releases {lock.name}, which it does not hold",
+                lock.name,
+            )
+        lock.value = FREE

@@ -1,0 +1,254 @@
+"""Slab objects: fields that are seen when touched, and lives that end with kfree().
+
+A plain read or write of a field is no scheduling point; it belongs to the step it happens in and
+feeds that step's footprint.  Touching an object after kfree() is a use-after-free, wherever it
+happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
+
+from lockwright.core.errors import KernelOops
+from lockwright.core.location import Location
+from lockwright.core.operation import Operation
+from lockwright.kernel.context import might_sleep
+
+if TYPE_CHECKING:
+    from lockwright.core.task import Task
+    from lockwright.core.world import World
+
+T = TypeVar("T")
+S = TypeVar("S", bound="Slab")
+
+
+class Field(Generic[T]):
+    """A plain field of a slab object: `count: Field[int] = Field(0)`.
+
+    Reading or writing it is recorded as an access of the running step.
+    """
+
+    __slots__ = ("default", "index", "name")
+
+    def __init__(self, default: Any = None) -> None:
+        self.default = default
+        self.index = -1
+        self.name = ""
+
+    @overload
+    def __get__(self, obj: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, obj: Slab, owner: type) -> T: ...
+    def __get__(self, obj: Slab | None, owner: type) -> Self | T:
+        if obj is None:
+            return self
+        world = obj.world
+        index = self.index
+        code = obj._codes[index]
+        if code < 0:
+            code = obj._number(index)
+        life = obj.life
+        if life.value is not None:
+            _use_after_free(obj, self.name, "read")
+        acc = world.acc
+        acc.append(code)
+        acc.append(life.reading)
+        if world.on_access:
+            for listener in world.on_access:
+                listener(obj, self.name, False)
+        return obj._values[index]  # type: ignore[no-any-return]  # values are of any type
+
+    def __set__(self, obj: Slab, value: T) -> None:
+        world = obj.world
+        index = self.index
+        code = obj._codes[index]
+        if code < 0:
+            code = obj._number(index)
+        life = obj.life
+        if life.value is not None:
+            _use_after_free(obj, self.name, "write")
+        acc = world.acc
+        acc.append(code + 1)
+        acc.append(life.reading)
+        if world.on_access:
+            for listener in world.on_access:
+                listener(obj, self.name, True)
+        obj._values[index] = value
+
+
+class Slab:
+    """Base of all objects of the simulated kernel.
+
+    Subclasses declare fields with `Field`; `cache` names the slab cache in reports and `size` is
+    the object's size in bytes.  `life.value` is None while the object lives, afterwards where and
+    by whom it was freed.  The object's name is for people.
+    """
+
+    cache: ClassVar[str] = ""
+    size: ClassVar[int] = 64
+    _fields: ClassVar[tuple[Field[Any], ...]] = ()
+
+    __slots__ = ("_codes", "_values", "address", "born", "life", "name", "world")
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        fields = list(cls._fields)
+        for key, value in vars(cls).items():
+            if isinstance(value, Field):
+                value.name = key
+                value.index = len(fields)
+                fields.append(value)
+        cls._fields = tuple(fields)
+
+    def __init__(self, world: World, name: str = "") -> None:
+        creator = world.creator
+        made = creator.objects_made
+        creator.objects_made = made + 1
+        known = creator.name.objects
+        if made == len(known):
+            known.append([-1] * len(self._fields))
+        self._codes = known[made]
+        self._values = [field.default for field in self._fields]
+        self.world = world
+        self.name = name
+        self.address = world.address()
+        self.life = Location(world, None, f"life of {name}")
+        self.born = ""
+        world.objects.append(self)
+        for listener in world.on_alloc:
+            listener(self)
+
+    def _number(self, index: int) -> int:
+        code = 2 * self.world.names.new_location()
+        self._codes[index] = code
+        return code
+
+    @property
+    def alive(self) -> bool:
+        """Has it not been freed?  For rules and reports; a model cannot know."""
+        return self.life.value is None
+
+    def peek(self, field: str) -> Any:
+        """A field's value, unseen by the machine.  For rules and reports."""
+        return self._values[getattr(type(self), field).index]
+
+    def describe(self) -> str:
+        """Kind and name: `eventfs_file kp1`."""
+        return f"{self.cache or type(self).__name__} {self.name}".rstrip()
+
+    def __repr__(self) -> str:
+        return f"<{self.describe()}>"
+
+
+def _use_after_free(obj: Slab, field: str, how: str) -> None:
+    raise KernelOops(
+        "use-after-free",
+        f"use-after-free: {how} of {obj.describe()}->{field}, freed by {obj.life.value}",
+        f"{how} of {obj.cache or type(obj).__name__}->{field}",
+    )
+
+
+def check_alive(obj: Slab, how: str) -> None:
+    """Raise the use-after-free of an operation that touches a freed object."""
+    if obj.life.value is not None:
+        _use_after_free(obj, how, "use")
+
+
+class _Allocate(Operation):
+    __slots__ = ("faults", "make", "sleeps", "what")
+
+    kind = "kmalloc"
+    chooses = True
+
+    def __init__(self, what: str, make: Callable[[], Any], faults: Faults, *, sleeps: bool) -> None:
+        self.what = what
+        self.make = make
+        self.faults = faults
+        self.sleeps = sleeps
+
+    def options(self) -> int:
+        return 2 if self.faults.left.value > 0 else 1
+
+    def announce(self, choice: int) -> list[int]:
+        left = self.faults.left
+        return [left.writing if choice else left.reading] if self.faults.armed else []
+
+    def run(self, task: Task, touched: list[int]) -> Any:
+        if self.sleeps and task.atomic:
+            might_sleep(task, "kmalloc")
+        left = self.faults.left
+        if self.faults.armed:
+            touched.append(left.reading)
+        if left.world.choice:
+            touched.append(left.writing)
+            left.value -= 1
+            return None
+        obj = self.make()
+        obj.born = task.comm
+        return obj
+
+    def describe(self) -> str:
+        return f"{self.kind}({self.what})"
+
+
+class Faults:
+    """How many allocations may still fail in this execution; 0 by default."""
+
+    __slots__ = ("armed", "left")
+
+    def __init__(self, world: World, most: int = 0) -> None:
+        self.left = Location(world, most, "allocation faults")
+        self.armed = most > 0
+
+
+def faults_of(world: World) -> Faults:
+    """The world's fault budget, made on first use."""
+    if world.faults is None:
+        world.faults = Faults(world)
+    return world.faults
+
+
+def kmalloc(world: World, make: Callable[[], S], what: str, *, atomic: bool = False) -> Operation:
+    """`obj = await kmalloc(world, lambda: Dentry(world, "a"), "dentry")`; None if it fails.
+
+    `atomic` is GFP_ATOMIC or GFP_NOWAIT: no sleeping.  With a fault budget (`Faults(world, n)` in
+    `world.faults`) the explorer tries both outcomes.
+    """
+    return _Allocate(what, make, faults_of(world), sleeps=not atomic)
+
+
+class _Free(Operation):
+    __slots__ = ("obj",)
+
+    kind = "kfree"
+
+    def __init__(self, obj: Slab) -> None:
+        self.obj = obj
+
+    def run(self, task: Task, touched: list[int]) -> None:
+        free_now(self.obj, task, touched)
+
+    def describe(self) -> str:
+        return f"kfree({self.obj.describe()})"
+
+
+def free_now(obj: Slab, task: Task, touched: list[int]) -> None:
+    """End the object's life within a step.  Raises the oops of a double free."""
+    life = obj.life
+    if life.value is not None:
+        raise KernelOops(
+            "double free",
+            f"double free of {obj.describe()}, first freed by {life.value}",
+            f"double free of {obj.cache or type(obj).__name__}",
+        )
+    chain = task.call_chain()
+    life.value = f"{task.comm} in {chain[0].function}()" if chain else task.comm
+    touched.append(life.writing)
+    for listener in obj.world.on_free:
+        listener(obj)
+
+
+def kfree(obj: Slab) -> Operation:
+    """`await kfree(obj)`: ends its life; every touch after that is a use-after-free."""
+    return _Free(obj)

@@ -1,0 +1,1 @@
+"""Thread programs: small concurrent programs as JSON, explored and validated."""

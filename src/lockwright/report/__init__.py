@@ -1,0 +1,1 @@
+"""Pure functions from results to text and pictures; nothing here runs a model."""

@@ -1,0 +1,107 @@
+"""Scenarios: a small world, its tasks, and the promises that must hold.
+
+    @scenario("eventfs/v3:open_vs_lookup", release="6.5.0-rc1", writer_queues=False)
+    def open_vs_lookup(world: World, *, writer_queues: bool) -> None:
+        \"\"\"A directory is opened while a name in it is looked up.\"\"\"
+        ...
+        world.spawn(opener(), "trace-cmd", pid=840)
+
+The name is `design:case`.  Keyword arguments other than the decorator's own are the scenario's
+parameters, with their defaults; the command line can override them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from lockwright.core.errors import UsageError
+from lockwright.core.world import World
+
+Parameter = bool | int | str
+Build = Callable[..., None]
+Check = Callable[[World], Iterable[str]]
+"""Says, of a world whose execution has ended, which promises are broken; sentences."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One situation to explore.  Immutable; `variant` and `with_parameters` make others."""
+
+    name: str
+    build: Build
+    title: str = ""
+    release: str = "lockwright"
+    at_end: tuple[Check, ...] = ()
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+    @property
+    def design(self) -> str:
+        """The part before the colon: `eventfs/v3`."""
+        return self.name.partition(":")[0]
+
+    @property
+    def case(self) -> str:
+        """The part after the colon: `open_vs_lookup`."""
+        return self.name.partition(":")[2]
+
+    def set_up(self, world: World) -> None:
+        """Build the world and spawn the tasks."""
+        self.build(world, **self.parameters)
+
+    def variant(
+        self, case: str, *, title: str = "", at_end: tuple[Check, ...] | None = None, **parameters: Parameter
+    ) -> Scenario:
+        """The same scenario under another name, with other parameters."""
+        made = self.with_parameters({key: str(value) for key, value in parameters.items()})
+        return replace(
+            made,
+            name=f"{self.design}:{case}",
+            title=title or self.title,
+            at_end=self.at_end if at_end is None else at_end,
+        )
+
+    def with_parameters(self, given: Mapping[str, str]) -> Scenario:
+        """Parameters from text.  Raises UsageError for an unknown name or an impossible value."""
+        parameters = dict(self.parameters)
+        for key, text in given.items():
+            if key not in parameters:
+                known = ", ".join(parameters) or "none"
+                raise UsageError(f"{self.name} has no parameter {key!r}; it has: {known}")
+            parameters[key] = _parse(self.name, key, text, parameters[key])
+        return replace(self, parameters=parameters)
+
+
+def scenario(
+    name: str,
+    *,
+    release: str = "lockwright",
+    at_end: tuple[Check, ...] = (),
+    **parameters: Parameter,
+) -> Callable[[Build], Scenario]:
+    """Make the decorated function a `Scenario`; the first line of its docstring is the title."""
+    design, colon, case = name.partition(":")
+    if not (design and colon and case) or any(c in name for c in " ~,?*") or ":" in case:
+        raise UsageError(f"{name!r} is not a scenario name: expected DESIGN:CASE, say mine/abba:two")
+
+    def decorate(build: Build) -> Scenario:
+        title = (inspect.getdoc(build) or "").partition("\n")[0]
+        return Scenario(name, build, title, release, at_end, parameters)
+
+    return decorate
+
+
+def _parse(name: str, key: str, text: str, default: Parameter) -> Parameter:
+    if isinstance(default, bool):
+        if text.lower() in ("true", "1", "yes"):
+            return True
+        if text.lower() in ("false", "0", "no"):
+            return False
+        raise UsageError(f"{name}: {key} is true or false, not {text!r}")
+    if isinstance(default, int):
+        try:
+            return int(text)
+        except ValueError:
+            raise UsageError(f"{name}: {key} is a number, not {text!r}") from None
+    return text

@@ -1,0 +1,1 @@
+"""Oracles: strategies that are asked, step by step, what happens next."""

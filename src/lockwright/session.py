@@ -1,0 +1,294 @@
+"""One exploration from end to end: scenario, rules, search, findings, verdict.
+
+`explore` is the one entry point; the command line and the tests call it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from lockwright.check.deadlock import Deadlock
+from lockwright.check.held import HeldLocks
+from lockwright.check.leak import Leak
+from lockwright.check.promises import Promises
+from lockwright.check.rule import Rule
+from lockwright.core.errors import UsageError
+from lockwright.core.event import Event
+from lockwright.core.finding import Finding
+from lockwright.core.location import Names
+from lockwright.core.operation import Operation
+from lockwright.core.result import Progress, Result, Verdict
+from lockwright.core.schedule import Choice, switches
+from lockwright.core.task import Task
+from lockwright.core.world import World
+from lockwright.explore.dpor import Dpor
+from lockwright.explore.guided import guided_search
+from lockwright.explore.plain import plain_search
+from lockwright.explore.run import MakeWorld, Run
+from lockwright.lockorder import LockOrder
+from lockwright.scenario import Scenario
+from lockwright.schedule.pct import Pct
+from lockwright.schedule.random_walk import RandomWalk
+from lockwright.schedule.replay import Replay
+from lockwright.token import Token
+
+STRATEGIES = ("dpor", "dfs", "random", "pct")
+EXHAUSTIVE = ("dpor", "dfs")
+RULES = ("deadlock", "lock-order", "leak", "promises")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to explore.  `executions` and `seconds` bound the search; None means no bound, which a
+    random strategy does not accept for executions."""
+
+    strategy: str = "dpor"
+    seed: int = 0
+    executions: int | None = None
+    seconds: float | None = None
+    rules: tuple[str, ...] = RULES
+    depth: int = 3
+    version: str = ""
+    events: bool = True
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def explore(
+    scenario: Scenario, options: Options | None = None, progress: OnProgress | None = None
+) -> Result:
+    """Explore a scenario and judge it.
+
+    Raises UsageError for an unknown strategy or rule, NondeterminismError and ModelError for a
+    model that cannot be judged.
+    """
+    return Session(scenario, options or Options()).explore(progress)
+
+
+class Session:
+    """One scenario with its rules.  Invariant: `findings` is in the order of first sight."""
+
+    def __init__(self, scenario: Scenario, options: Options) -> None:
+        for name in options.rules:
+            if name not in RULES:
+                raise UsageError(f"unknown rule {name!r}; there are: {', '.join(RULES)}")
+        self.scenario = scenario
+        self.options = options
+        self.held = HeldLocks()
+        self.order = LockOrder(scenario.release)
+        made: dict[str, Rule] = {
+            "deadlock": Deadlock(self.held),
+            "lock-order": self.order,
+            "leak": Leak(),
+            "promises": Promises(scenario.at_end),
+        }
+        self.rules = [self.held, *(made[name] for name in RULES if name in options.rules)]
+        self.findings: dict[tuple[str, str], Finding] = {}
+        self.result = Result(
+            scenario.name,
+            scenario.title,
+            dict(scenario.parameters),
+            options.strategy,
+            model_version=options.version,
+        )
+
+    def make(self, names: Names) -> World:
+        """A fresh world with all listeners, ready to run."""
+        world = World(names)
+        for rule in self.rules:
+            rule.begin(world)
+        self.scenario.set_up(world)
+        return world
+
+    def explore(self, progress: OnProgress | None = None) -> Result:
+        """Run the search to its end or its bound."""
+        result, options = self.result, self.options
+        deadline = None if options.seconds is None else monotonic() + options.seconds
+        complete = options.strategy in EXHAUSTIVE
+        for run in search(self.make, options):
+            self._judge(run)
+            if progress is not None:
+                progress(Progress(result.executions, result.steps, len(self.findings)))
+            if result.executions == options.executions and options.strategy in EXHAUSTIVE:
+                complete = False
+                break
+            if deadline is not None and monotonic() >= deadline:
+                complete = False
+                break
+        result.complete = complete
+        self._conclude()
+        return result
+
+    def _judge(self, run: Run) -> None:
+        result, world = self.result, run.world
+        result.executions += 1
+        result.steps += len(run.schedule)
+        result.steps_longest = max(result.steps_longest, len(run.schedule))
+        if run.sleeping:
+            result.sleep_set_blocked += 1
+            world.close()
+            return
+        if world.blocked():
+            result.deadlocked += 1
+        for rule in self.rules:
+            rule.finish(world)
+        for finding in world.findings:
+            self._keep(finding, run.schedule)
+        world.close()
+
+    def _keep(self, finding: Finding, schedule: Sequence[Choice]) -> None:
+        """Keep the finding with the fewest switches between tasks, then the fewest steps."""
+        key = (finding.kind, finding.signature)
+        known = self.findings.get(key)
+        if known is None:
+            finding.schedule = tuple(schedule)
+            self.findings[key] = finding
+            return
+        known.executions += 1
+        if _cost(schedule) < _cost(known.schedule):
+            finding.executions = known.executions
+            finding.schedule = tuple(schedule)
+            self.findings[key] = finding
+
+    def _conclude(self) -> None:
+        result = self.result
+        result.findings = list(self.findings.values())
+        result.lock_graph = self.order.graph()
+        if self.options.strategy not in EXHAUSTIVE:
+            result.seed = self.options.seed
+        if result.findings:
+            result.verdict = Verdict.VIOLATED
+        elif result.complete:
+            result.verdict = Verdict.VERIFIED
+        else:
+            result.verdict = Verdict.STOPPED
+        result.assumptions = _assumptions(result)
+        for finding in result.findings:
+            self._explain(finding)
+        settle(result)
+
+    def _explain(self, finding: Finding) -> None:
+        """Replay the finding to get its interleaving, and print its report."""
+        if self.options.events:
+            finding.events = tuple(self.replay(finding.schedule))
+        finding.token = str(self.token(finding.schedule))
+        finding.text = self.order.text(finding)
+
+    def token(self, schedule: Sequence[Choice]) -> Token:
+        """The token that replays a schedule of this scenario."""
+        parameters = tuple((k, _text(v)) for k, v in self.scenario.parameters.items())
+        return Token(self.scenario.name, parameters, self.options.version, tuple(schedule))
+
+    def replay(self, schedule: Sequence[Choice]) -> list[Event]:
+        """The events of one execution along a schedule.  Raises UsageError if it does not fit."""
+        events: list[Event] = []
+
+        def make(names: Names) -> World:
+            world = World(names)
+            recorder = Recorder(world)
+            events_of = recorder.events
+            world.on_step = (recorder.step,)
+            self.scenario.set_up(world)
+            nonlocal events
+            events = events_of
+            return world
+
+        for run in guided_search(make, Replay(schedule)):
+            run.world.close()
+        return events
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Turns steps into events."""
+
+    world: World
+    events: list[Event] = field(default_factory=list)
+
+    def step(self, task: Task, operation: Operation, result: Any) -> None:
+        """One step was taken."""
+        self.events.append(
+            Event(
+                self.world.steps,
+                task.index,
+                task.comm,
+                task.context.value,
+                operation.kind,
+                operation.describe(),
+                _text(result),
+                task.call_chain(),
+            )
+        )
+
+
+def search(make: MakeWorld, options: Options) -> Iterator[Run]:
+    """The runs of a strategy.  Raises UsageError for an unknown one or a missing bound."""
+    strategy = options.strategy
+    if strategy == "dpor":
+        return iter(Dpor(make))
+    if strategy == "dfs":
+        return plain_search(make)
+    if strategy not in STRATEGIES:
+        raise UsageError(f"unknown strategy {strategy!r}; there are: {', '.join(STRATEGIES)}")
+    if options.executions is None:
+        raise UsageError(f"strategy {strategy} never ends by itself: say how many executions")
+    if strategy == "random":
+        return guided_search(make, RandomWalk(options.seed, options.executions))
+    return guided_search(make, Pct(options.seed, options.executions, depth=options.depth))
+
+
+def settle(result: Result) -> None:
+    """Say of each predicted deadlock whether some schedule of the scenario really deadlocks.
+
+    A lock-order cycle is confirmed by a deadlock in which each of its classes is held by one
+    blocked task and waited for by another; refuted if every trace was explored without one.
+    """
+    deadlocks = [finding for finding in result.findings if finding.kind == "deadlock"]
+    for finding in result.findings:
+        if finding.report is None or not finding.classes:
+            continue
+        wanted = set(finding.classes)
+        proof = next((found for found in deadlocks if wanted <= set(found.classes)), None)
+        if proof is not None:
+            finding.reality = "confirmed"
+            finding.because = f"it happens: {proof.message}; replay {proof.token}"
+        elif result.complete:
+            finding.reality = "refuted"
+            finding.because = (
+                f"within this scenario: none of its {result.executions} traces deadlocks on it"
+            )
+        else:
+            finding.reality = "open"
+            finding.because = (
+                f"{result.executions} executions did not deadlock on it, and not all were explored"
+            )
+
+
+def _assumptions(result: Result) -> list[str]:
+    said = [
+        "the scenario's tasks and objects, no others",
+        "sequential consistency: no store is delayed",
+        "plain accesses of a field do not race; only operations are scheduling points",
+    ]
+    if not result.complete:
+        said.insert(0, f"{result.executions} executions, not all interleavings")
+    return said
+
+
+def _cost(schedule: Sequence[Choice]) -> tuple[int, int]:
+    return switches(task for task, _ in schedule), len(schedule)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, str)):
+        return str(value)
+    describe = getattr(value, "describe", None)
+    return str(describe()) if describe is not None else type(value).__name__
