@@ -29,14 +29,19 @@ class ErrorPointer:
         self.error = error
 
     def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name, obj=self)  # Python looks around; the kernel did not
         raise KernelOops(
             "invalid pointer",
             f"page fault: {name} of the error pointer {self.error}",
             f"{name} of an error pointer",
         )
 
-    def __repr__(self) -> str:
+    def describe(self) -> str:
+        """For event lists."""
         return f"ERR_PTR({self.error})"
+
+    __repr__ = describe
 
 
 def ERR_PTR(kind: type[T], error: int) -> T:  # noqa: N802  # kernel name

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockwright.core.errors import KernelOops, ModelError
+from lockwright.core.location import Location
+from lockwright.core.lockuse import LockKey
 from lockwright.core.operation import Operation
-from lockwright.kernel.lockuse import LockClass
 from lockwright.kernel.once import Variable
 from lockwright.kernel.rwsem import RwSem
 from lockwright.kernel.slab import Field, Slab
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 DEAD = -128
 """d_lockref.count of a dentry that is being killed.  C: lockref_mark_dead()."""
 
-I_MUTEX_KEY = LockClass("&sb->s_type->i_mutex_key", "fs/inode.c", 0, 3)
+I_MUTEX_KEY = LockKey("&sb->s_type->i_mutex_key", "fs/inode.c", 0, 3)
 """One class for files and directories: new_inode() without unlock_new_inode()."""
 
 
@@ -62,7 +63,7 @@ class NameSlot(Variable):
 
 
 class SuperBlock:
-    """One mounted file system: its hooks, and the hash slots of all paths there can be.
+    """One mounted file system: its root, its hooks, and the hash slots of all paths there can be.
 
     Paths are declared at set-up, because a location must have the same number in every execution.
     With `rcu_late` the memory of dead dentries and inodes outlives the run, as if no RCU grace
@@ -73,6 +74,7 @@ class SuperBlock:
         self.world = world
         self.rcu_late = rcu_late
         self.d_iput: Callable[[Dentry, Inode], Awaitable[None]] | None = None
+        self.s_root: Dentry
         self.slots: dict[str, NameSlot] = {}
         self.dentries: list[Dentry] = []
         self.files: list[File] = []
@@ -101,6 +103,7 @@ class Dentry(Slab):
     which the model does not have: every section under d_lock is one step (`Section`).  That is
     safe because nothing sleeps under d_lock and no section needs what another is holding.
     `d_parent`, `d_name` and `path` never change (no rename).  `d_fsdata` is the file system's.
+    `looked_up` is set when the dentry leaves the in-lookup state; it never goes back there.
     """
 
     cache = "dentry"
@@ -114,13 +117,18 @@ class Dentry(Slab):
     d_in_lookup: Field[bool] = Field(False)
     d_children: Field[tuple[Dentry, ...]] = Field(())
 
-    __slots__ = ("d_name", "d_sb", "path")
+    __slots__ = ("d_name", "d_sb", "looked_up", "path")
+
+    d_name: str
+    d_sb: SuperBlock
+    path: str
 
     def __init__(self, sb: SuperBlock, parent: Dentry | None, name: str) -> None:
         self.path = f"{parent.path}/{name}" if parent is not None else name
         super().__init__(sb.world, self.path)
         self.d_sb = sb
         self.d_name = name
+        self.looked_up = Location(sb.world, value=False, name=f"{self.path} looked up")
         sb.dentries.append(self)
 
 
@@ -143,7 +151,7 @@ class Inode(Slab):
     def __init__(self, sb: SuperBlock, name: str) -> None:
         super().__init__(sb.world, name)
         self.i_sb = sb
-        self._values[Inode.i_rwsem.index] = RwSem(sb.world, f"i_rwsem of {name}", I_MUTEX_KEY)
+        self._values[Inode.i_rwsem.index] = RwSem(sb.world, f"i_rwsem of {name}", cls=I_MUTEX_KEY)
 
 
 class File(Slab):
@@ -167,7 +175,7 @@ class Section(Operation):
 
     __slots__ = ("body", "kind", "what")
 
-    def __init__(self, kind: str, what: str, body: Callable[[Task], object]) -> None:
+    def __init__(self, kind: str, what: object, body: Callable[[Task], object]) -> None:
         self.kind = kind  # type: ignore[misc]  # each call has its own name
         self.what = what
         self.body = body

@@ -8,11 +8,10 @@ from typing import Any
 from lockwright.check.rule import Rule
 from lockwright.core.finding import Finding
 from lockwright.core.frame import Frame
+from lockwright.core.lockuse import LockUse
 from lockwright.core.task import Context, Task
 from lockwright.core.world import World
-from lockwright.kernel.lockuse import LockClass
-from lockwright.kernel.lockuse import LockUse as Taken
-from lockwright.lockdep import LockKey, LockUse, Report, TaskLocks, Validator
+from lockwright.lockdep import Report, TaskLocks, Validator
 from lockwright.report.splat import format_report
 
 
@@ -29,7 +28,6 @@ class LockOrder(Rule):
         self.validator = Validator()
         self.world: World
         self.tasks: list[TaskLocks] = []
-        self.keys: dict[LockClass, LockKey] = {}
 
     def begin(self, world: World) -> None:
         self.world = world
@@ -79,22 +77,9 @@ class LockOrder(Rule):
             tasks.append(locks)
         return tasks[task.index]
 
-    def _acquired(self, task: Task, taken: Taken) -> None:
-        key = self.keys.get(taken.cls)
-        if key is None:
-            key = self.keys[taken.cls] = LockKey(*taken.cls)
-        use = LockUse(
-            key,
-            taken.subclass,
-            taken.address,
-            read=taken.read,
-            trylock=taken.trylock,
-            check=taken.check,
-            sync=taken.sync,
-            nest=taken.nest,
-        )
+    def _acquired(self, task: Task, use: LockUse) -> None:
         report = self.validator.acquire(
-            self._locks_of(task), use, _stack(task, taken.function), at=task.call_site()
+            self._locks_of(task), use, _stack(task, use.function), at=task.call_site()
         )
         if report is not None:
             self._report(task, report)

@@ -51,7 +51,12 @@ class Scenario:
         self.build(world, **self.parameters)
 
     def variant(
-        self, case: str, *, title: str = "", at_end: tuple[Check, ...] | None = None, **parameters: Parameter
+        self,
+        case: str,
+        *,
+        title: str = "",
+        at_end: tuple[Check, ...] | None = None,
+        **parameters: Parameter,
     ) -> Scenario:
         """The same scenario under another name, with other parameters."""
         made = self.with_parameters({key: str(value) for key, value in parameters.items()})
@@ -83,7 +88,9 @@ def scenario(
     """Make the decorated function a `Scenario`; the first line of its docstring is the title."""
     design, colon, case = name.partition(":")
     if not (design and colon and case) or any(c in name for c in " ~,?*") or ":" in case:
-        raise UsageError(f"{name!r} is not a scenario name: expected DESIGN:CASE, say mine/abba:two")
+        raise UsageError(
+            f"{name!r} is not a scenario name: expected DESIGN:CASE, say mine/abba:two"
+        )
 
     def decorate(build: Build) -> Scenario:
         title = (inspect.getdoc(build) or "").partition("\n")[0]

@@ -6,38 +6,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
-from typing import Any
 
 from lockwright.check.deadlock import Deadlock
 from lockwright.check.held import HeldLocks
 from lockwright.check.leak import Leak
 from lockwright.check.promises import Promises
 from lockwright.check.rule import Rule
-from lockwright.core.errors import UsageError
-from lockwright.core.event import Event
+from lockwright.check.sections import Sections
+from lockwright.core.errors import NondeterminismError, UsageError
+from lockwright.core.event import Event, value_text
 from lockwright.core.finding import Finding
 from lockwright.core.location import Names
-from lockwright.core.operation import Operation
 from lockwright.core.result import Progress, Result, Verdict
-from lockwright.core.schedule import Choice, switches
-from lockwright.core.task import Task
+from lockwright.core.schedule import Choice, schedule_text, switches
 from lockwright.core.world import World
 from lockwright.explore.dpor import Dpor
 from lockwright.explore.guided import guided_search
 from lockwright.explore.plain import plain_search
+from lockwright.explore.record import Record, record
 from lockwright.explore.run import MakeWorld, Run
 from lockwright.lockorder import LockOrder
 from lockwright.scenario import Scenario
 from lockwright.schedule.pct import Pct
 from lockwright.schedule.random_walk import RandomWalk
-from lockwright.schedule.replay import Replay
 from lockwright.token import Token
 
 STRATEGIES = ("dpor", "dfs", "random", "pct")
 EXHAUSTIVE = ("dpor", "dfs")
-RULES = ("deadlock", "lock-order", "leak", "promises")
+RULES = ("deadlock", "lock-order", "sections", "leak", "promises")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,10 @@ def explore(
 
 
 class Session:
-    """One scenario with its rules.  Invariant: `findings` is in the order of first sight."""
+    """One scenario with its rules.  Invariant: `findings` is in the order of first sight.
+
+    `world` is the one that is running, None while it is set up; `run` is the last that ended.
+    """
 
     def __init__(self, scenario: Scenario, options: Options) -> None:
         for name in options.rules:
@@ -83,11 +84,14 @@ class Session:
         made: dict[str, Rule] = {
             "deadlock": Deadlock(self.held),
             "lock-order": self.order,
+            "sections": Sections(),
             "leak": Leak(),
             "promises": Promises(scenario.at_end),
         }
         self.rules = [self.held, *(made[name] for name in RULES if name in options.rules)]
         self.findings: dict[tuple[str, str], Finding] = {}
+        self.world: World | None = None
+        self.run: Run | None = None
         self.result = Result(
             scenario.name,
             scenario.title,
@@ -98,10 +102,12 @@ class Session:
 
     def make(self, names: Names) -> World:
         """A fresh world with all listeners, ready to run."""
+        self.world = None
         world = World(names)
         for rule in self.rules:
             rule.begin(world)
         self.scenario.set_up(world)
+        self.world = world
         return world
 
     def explore(self, progress: OnProgress | None = None) -> Result:
@@ -123,7 +129,14 @@ class Session:
         self._conclude()
         return result
 
+    def interrupted(self) -> Result:
+        """What was found so far, when `explore` was left by an exception."""
+        self.result.complete = False
+        self._conclude()
+        return self.result
+
     def _judge(self, run: Run) -> None:
+        self.run = run
         result, world = self.result, run.world
         result.executions += 1
         result.steps += len(run.schedule)
@@ -136,6 +149,8 @@ class Session:
             result.deadlocked += 1
         for rule in self.rules:
             rule.finish(world)
+        for first, second, location in run.plain_races:
+            _report_race(world, run, (first, second), world.names.fields[location])
         for finding in world.findings:
             self._keep(finding, run.schedule)
         world.close()
@@ -174,55 +189,57 @@ class Session:
     def _explain(self, finding: Finding) -> None:
         """Replay the finding to get its interleaving, and print its report."""
         if self.options.events:
-            finding.events = tuple(self.replay(finding.schedule))
+            finding.events = tuple(self._events_of(finding))
         finding.token = str(self.token(finding.schedule))
         finding.text = self.order.text(finding)
 
     def token(self, schedule: Sequence[Choice]) -> Token:
         """The token that replays a schedule of this scenario."""
-        parameters = tuple((k, _text(v)) for k, v in self.scenario.parameters.items())
+        parameters = tuple((k, value_text(v)) for k, v in self.scenario.parameters.items())
         return Token(self.scenario.name, parameters, self.options.version, tuple(schedule))
 
     def replay(self, schedule: Sequence[Choice]) -> list[Event]:
         """The events of one execution along a schedule.  Raises UsageError if it does not fit."""
-        events: list[Event] = []
+        done = record(self._plain, schedule)
+        if done.misfit:
+            raise UsageError(done.misfit)
+        return done.events
 
-        def make(names: Names) -> World:
-            world = World(names)
-            recorder = Recorder(world)
-            events_of = recorder.events
-            world.on_step = (recorder.step,)
-            self.scenario.set_up(world)
-            nonlocal events
-            events = events_of
-            return world
+    def run_once(self, schedule: Sequence[Choice]) -> tuple[Record, list[Finding]]:
+        """One execution along a schedule under the rules, and what it breaks."""
+        done = record(self.make, schedule, self._finish)
+        findings = list(done.world.findings) if done.world is not None else []
+        for finding in findings:
+            finding.schedule = tuple(schedule)
+            finding.token = str(self.token(schedule))
+            finding.text = self.order.text(finding)
+            finding.events = tuple(done.events)
+        return done, findings
 
-        for run in guided_search(make, Replay(schedule)):
-            run.world.close()
-        return events
+    def _finish(self, world: World) -> None:
+        for rule in self.rules:
+            rule.finish(world)
 
+    def _plain(self, names: Names) -> World:
+        """A fresh world that no rule listens to."""
+        self.world = None
+        world = World(names)
+        self.scenario.set_up(world)
+        self.world = world
+        return world
 
-@dataclass(slots=True)
-class Recorder:
-    """Turns steps into events."""
-
-    world: World
-    events: list[Event] = field(default_factory=list)
-
-    def step(self, task: Task, operation: Operation, result: Any) -> None:
-        """One step was taken."""
-        self.events.append(
-            Event(
-                self.world.steps,
-                task.index,
-                task.comm,
-                task.context.value,
-                operation.kind,
-                operation.describe(),
-                _text(result),
-                task.call_chain(),
+    def _events_of(self, finding: Finding) -> list[Event]:
+        """The events that led to a finding.  Raises NondeterminismError if they do not again."""
+        schedule = finding.schedule
+        done = record(self._plain, schedule)
+        if done.world is not None and done.world.steps > len(schedule):
+            done.misfit = f"it has {len(schedule)} steps, and {done.world.steps} were taken"
+        if done.misfit:
+            raise NondeterminismError(
+                f"the model is not deterministic: schedule {schedule_text(schedule)} gave "
+                f"{finding.kind}, and cannot be followed again: {done.misfit}"
             )
-        )
+        return done.events
 
 
 def search(make: MakeWorld, options: Options) -> Iterator[Run]:
@@ -268,6 +285,28 @@ def settle(result: Result) -> None:
             )
 
 
+def _report_race(world: World, run: Run, steps: tuple[int, int], field_name: str) -> None:
+    """A conflict of plain accesses that nothing orders.
+
+    Only operations are scheduling points, so an exploration with such a race may have missed
+    something, and must not pass.
+    """
+    first, second = (world.tasks[run.schedule[step][0]] for step in steps)
+    world.report(
+        Finding(
+            "data race",
+            f"{field_name}: plain accesses of {first.comm} and {second.comm} with nothing to order "
+            "them; take a lock, or mark them READ_ONCE() and WRITE_ONCE()",
+            f"{field_name} between {' and '.join(sorted((first.comm, second.comm)))}",
+            second.index,
+            second.comm,
+            lines=(f"after step {steps[0]} of {first.comm} and step {steps[1]} of {second.comm}",),
+            fatal=False,
+            step=steps[1],
+        )
+    )
+
+
 def _assumptions(result: Result) -> list[str]:
     said = [
         "the scenario's tasks and objects, no others",
@@ -281,14 +320,3 @@ def _assumptions(result: Result) -> list[str]:
 
 def _cost(schedule: Sequence[Choice]) -> tuple[int, int]:
     return switches(task for task, _ in schedule), len(schedule)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, str)):
-        return str(value)
-    describe = getattr(value, "describe", None)
-    return str(describe()) if describe is not None else type(value).__name__

@@ -21,7 +21,7 @@ RWSEM = LockKey("eventfs_rwsem", "eventfs_rwsem", wait_inner=3)
 MUTEX = LockKey("eventfs_mutex", "eventfs_mutex", wait_inner=3)
 EVENT_MUTEX = LockKey("event_mutex", "event_mutex", wait_inner=3)
 SPIN = LockKey("&dentry->d_lock", "d_alloc", wait_inner=2)
-SRCU = LockKey("eventfs_srcu", "eventfs_srcu")
+SRCU = LockKey("eventfs_srcu", "eventfs_srcu", wait_inner=0)
 ADDRESSES = {
     INODE: 0xFFFF888100001000,
     RWSEM: 0xFFFFFFFF82000040,

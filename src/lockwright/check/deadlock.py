@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lockwright.check.held import HeldLocks, class_name
+from lockwright.check.held import HeldLocks
 from lockwright.check.rule import Rule
 from lockwright.core.finding import Finding
 from lockwright.core.task import Task
@@ -46,7 +46,7 @@ class Deadlock(Rule):
         lines.extend(f"  {frame}" for frame in task.call_chain())
         held = self.held.of(task)
         lines.append(
-            f"  holds: {', '.join(f'{class_name(use)} ({use.function})' for use in held)}"
+            f"  holds: {', '.join(f'{use.class_name} ({use.function})' for use in held)}"
             if held
             else "  holds: no lock"
         )
@@ -55,7 +55,7 @@ class Deadlock(Rule):
     def _classes(self, blocked: list[Task]) -> tuple[str, ...]:
         """Lock classes that some blocked task waits for and some blocked task holds."""
         waited = {name for task in blocked if (name := _waits_for(task)) is not None}
-        held = {class_name(use) for task in blocked for use in self.held.of(task)}
+        held = {use.class_name for task in blocked for use in self.held.of(task)}
         return tuple(sorted(waited & held))
 
 
@@ -65,4 +65,4 @@ def _waits_in(task: Task) -> str:
 
 def _waits_for(task: Task) -> str | None:
     attempt = getattr(task.pending, "attempt", None)
-    return None if attempt is None else class_name(attempt(task))
+    return None if attempt is None else str(attempt(task).class_name)

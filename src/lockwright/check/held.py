@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lockwright.check.rule import Rule
+from lockwright.core.lockuse import LockUse
 from lockwright.core.task import Task
 from lockwright.core.world import World
 
@@ -15,18 +14,18 @@ class HeldLocks(Rule):
     name = "held"
 
     def __init__(self) -> None:
-        self.held: list[list[Any]] = []
+        self.held: list[list[LockUse]] = []
 
     def begin(self, world: World) -> None:
         self.held = []
         world.on_acquire += (self._acquired,)
         world.on_release += (self._released,)
 
-    def of(self, task: Task) -> list[Any]:
+    def of(self, task: Task) -> list[LockUse]:
         """The uses of the locks that the task holds."""
         return self.held[task.index] if task.index < len(self.held) else []
 
-    def _acquired(self, task: Task, use: Any) -> None:
+    def _acquired(self, task: Task, use: LockUse) -> None:
         if use.sync:
             return
         while len(self.held) <= task.index:
@@ -36,11 +35,6 @@ class HeldLocks(Rule):
     def _released(self, task: Task, address: int) -> None:
         held = self.of(task)
         for at in range(len(held) - 1, -1, -1):
-            if held[at].address == address:
+            if held[at].instance == address:
                 del held[at]
                 return
-
-
-def class_name(use: Any) -> str:
-    """The class as reports print it: `eventfs_rwsem/1`."""
-    return f"{use.cls.name}/{use.subclass}" if use.subclass else str(use.cls.name)

@@ -77,6 +77,6 @@ def _reachable(roots: list[Any]) -> set[Any]:
     return found
 
 
-def _slots(thing: Any) -> list[Any]:
+def _slots(thing: object) -> list[object]:
     names = [name for cls in type(thing).__mro__ for name in getattr(cls, "__slots__", ())]
     return [getattr(thing, name) for name in names if name != "world" and hasattr(thing, name)]

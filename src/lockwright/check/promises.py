@@ -24,6 +24,11 @@ class Promises(Rule):
             for sentence in check(world):
                 world.report(
                     Finding(
-                        "broken promise", sentence, sentence, 0, "", fatal=False,
+                        "broken promise",
+                        sentence,
+                        sentence,
+                        0,
+                        "",
+                        fatal=False,
                     )
                 )

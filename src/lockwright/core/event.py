@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lockwright.core.frame import Frame
+from lockwright.core.location import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +43,17 @@ class Event:
     def from_json(cls, data: dict[str, Any]) -> Event:
         """Read what `as_json` wrote.  Raises KeyError or TypeError."""
         return cls(**{**data, "chain": tuple(Frame(*frame) for frame in data["chain"])})
+
+
+def value_text(value: Value) -> str:
+    """A value as reports and tokens print it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, str)):
+        return str(value)
+    if isinstance(value, tuple):
+        return f"({', '.join(value_text(item) or 'NULL' for item in value)})"
+    describe = getattr(value, "describe", None)
+    return str(describe()) if describe is not None else type(value).__name__

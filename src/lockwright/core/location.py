@@ -8,10 +8,14 @@ name a small dense number.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from lockwright.core.world import World
+
+
+Value: TypeAlias = Any
+"""What models put into locations and get from operations: only they know its type."""
 
 
 class TaskName:
@@ -31,13 +35,17 @@ class TaskName:
 
 
 class Names:
-    """Dense numbers for tasks and locations, the same in all executions of one search."""
+    """Dense numbers for tasks and locations, the same in all executions of one search.
 
-    __slots__ = ("locations", "root", "tasks")
+    `fields` names the locations that are plain fields of objects: number -> `dentry->d_inode`.
+    """
+
+    __slots__ = ("fields", "locations", "root", "tasks")
 
     def __init__(self) -> None:
         self.tasks = 0
         self.locations = 0
+        self.fields: dict[int, str] = {}
         self.root = TaskName(-1)
 
     def child(self, parent: TaskName, nth: int) -> TaskName:
@@ -65,7 +73,7 @@ class Location:
 
     __slots__ = ("name", "number", "reading", "value", "world", "writing")
 
-    def __init__(self, world: World, value: Any = None, name: str = "") -> None:
+    def __init__(self, world: World, value: Value = None, name: str = "") -> None:
         self.world = world
         self.name = name
         self.value = value

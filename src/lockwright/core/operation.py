@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lockwright.core.location import NOWHERE, Location, Nowhere
+from lockwright.core.location import NOWHERE, Location, Nowhere, Value
 
 if TYPE_CHECKING:
     from lockwright.core.task import Task
@@ -35,7 +35,7 @@ class Operation:
     loc: Location | Nowhere = NOWHERE
     after: tuple[Location, ...] = ()
 
-    def ready(self, value: Any) -> bool:
+    def ready(self, value: Value) -> bool:
         """Can the operation go on while its location's value is `value`?"""
         return True
 
@@ -54,7 +54,7 @@ class Operation:
         """Access codes that `run` will touch with this choice (only asked when `chooses`)."""
         return []
 
-    def run(self, task: Task, touched: list[int]) -> Any:
+    def run(self, task: Task, touched: list[int]) -> Value:
         """Do it: append access codes to `touched`, return what `await` gives to the model."""
         raise NotImplementedError
 

@@ -62,7 +62,7 @@ class Result:
         return data
 
     @classmethod
-    def from_json(cls, data: Any) -> Result:
+    def from_json(cls, data: object) -> Result:
         """Read what `as_json` gave.  Raises UsageError for anything else."""
         if not isinstance(data, dict) or "version" not in data:
             raise UsageError("malformed result: expected an object with a version")

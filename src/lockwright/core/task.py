@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Coroutine
 from enum import Enum
 from functools import cache
@@ -14,6 +13,10 @@ from lockwright.core.frame import Frame
 if TYPE_CHECKING:
     from lockwright.core.location import Location, TaskName
     from lockwright.core.operation import Operation
+
+
+SYSCALLS = ("__do_sys_", "__se_sys_", "__x64_sys_")
+"""How the kernel's functions begin at which a system call enters it."""
 
 
 class Context(Enum):
@@ -42,12 +45,14 @@ class Task(Creator):
 
     `number` is the same in every execution of a search, `index` is the order of creation in this
     execution.  `pending` is the announced operation.  `atomic` counts the reasons why the task
-    may not sleep now (spinlocks, RCU read sides, switched-off preemption).
+    may not sleep now (spinlocks, RCU read sides, switched-off preemption); `irqs_off` and
+    `bhs_off` count why interrupts and bottom halves are off for it.
     Invariant: exactly one of `pending is not None`, `ended` and `died` holds between steps.
     """
 
     __slots__ = (
         "atomic",
+        "bhs_off",
         "comm",
         "context",
         "coro",
@@ -56,6 +61,7 @@ class Task(Creator):
         "ended",
         "fresh",
         "index",
+        "irqs_off",
         "local",
         "number",
         "pending",
@@ -78,6 +84,8 @@ class Task(Creator):
         self.ended = False
         self.died = False
         self.atomic = 0
+        self.irqs_off = 0
+        self.bhs_off = 0
         self.result: Any = None
         self.done: Location
         self.local: dict[str, Any] = {}
@@ -96,22 +104,29 @@ class Task(Creator):
         return frame_of(found) if found is not None else None
 
     def call_chain(self) -> tuple[Frame, ...]:
-        """The model functions the task is in, innermost first, while it is between steps."""
+        """The model functions the task is in, innermost first, while it is between steps.
+
+        A kernel stack ends where the kernel was entered: what calls a system call is no part of it.
+        """
         frames: list[Frame] = []
         at: Any = self.coro
         while at is not None:
             frame = getattr(at, "cr_frame", None)
             if frame is None:
                 break
-            if shown(frame.f_code.co_name):
+            name = frame.f_code.co_name
+            if name.startswith(SYSCALLS):
+                frames.clear()
+            if shown(name):
                 frames.append(frame_of(frame))
             at = at.cr_await
         frames.reverse()
         return tuple(frames)
 
 
+@cache
 def shown(function: str) -> bool:
-    """Is it a function of the model?  One leading underscore means inlined, two are the kernel's."""
+    """Is it a model function?  One leading underscore means inlined, two are the kernel's own."""
     inlined = function.startswith("_") and not function.startswith("__")
     dunder = function.startswith("__") and function.endswith("__")
     return not inlined and not dunder and not function.startswith("<")
@@ -125,21 +140,6 @@ def frame_of(frame: FrameType, line: int | None = None) -> Frame:
     """
     code = frame.f_code
     return Frame(code.co_name, (line or frame.f_lineno) - code.co_firstlineno, _length(code))
-
-
-def running_chain(skip: int) -> tuple[Frame, ...]:
-    """The same for the task that is running now, `skip` Python frames up from the caller.
-
-    The machine's own functions end it.
-    """
-    frames: list[Frame] = []
-    frame: FrameType | None = sys._getframe(skip + 1)
-    while frame is not None and frame.f_globals.get("__name__") != "lockwright.core.world":
-        name = frame.f_code.co_name
-        if shown(name):
-            frames.append(frame_of(frame))
-        frame = frame.f_back
-    return tuple(frames)
 
 
 @cache

@@ -13,18 +13,21 @@ from typing import Any
 from lockwright.core.errors import KernelOops, ModelError
 from lockwright.core.finding import Finding
 from lockwright.core.frame import Frame
-from lockwright.core.location import Location, Names
+from lockwright.core.location import Location, Names, Value
+from lockwright.core.lockuse import LockUse
 from lockwright.core.operation import Operation
-from lockwright.core.task import Context, Creator, Task, frame_of, shown
+from lockwright.core.task import SYSCALLS, Context, Creator, Task, frame_of, shown
 
+FIRST_PID = 840
 KERNEL_ADDRESS = 0xFFFF888100000000
 
 
 class World:
     """All state of one execution.
 
-    `acc` collects the access codes of the step that runs now.  `by_number[n]` is the task whose
-    number is n, or None while it does not exist.
+    `acc` collects the access codes of the step that runs now; the first `marked` of the last step
+    are its operation's, the others those of the plain code after it.  `by_number[n]` is the task
+    whose number is n, or None while it does not exist.
     Listeners: `on_step(task, operation, result)`, `on_acquire(task, use)` and
     `on_release(task, instance)` for locks, `on_alloc(object)` and `on_free(object)`,
     `on_access(object, field, write)`, `on_task_end(task)`.
@@ -39,6 +42,7 @@ class World:
         "creator",
         "faults",
         "findings",
+        "marked",
         "names",
         "objects",
         "on_access",
@@ -60,6 +64,7 @@ class World:
         self.by_number: list[Task | None] = []
         self.tasks: list[Task] = []
         self.choice = 0
+        self.marked = 0
         self.steps = 0
         self.addresses = 0
         self.faults: Any = None
@@ -67,8 +72,8 @@ class World:
         self.objects: list[Any] = []
         self.state: Any = None
         self.on_step: tuple[Callable[[Task, Operation, Any], None], ...] = ()
-        self.on_acquire: tuple[Callable[[Task, Any], None], ...] = ()
-        self.on_release: tuple[Callable[[Task, Any], None], ...] = ()
+        self.on_acquire: tuple[Callable[[Task, LockUse], None], ...] = ()
+        self.on_release: tuple[Callable[[Task, int], None], ...] = ()
         self.on_alloc: tuple[Callable[[Any], None], ...] = ()
         self.on_free: tuple[Callable[[Any], None], ...] = ()
         self.on_access: tuple[Callable[[Any, str, bool], None], ...] = ()
@@ -93,27 +98,32 @@ class World:
         that would happen outside every step.
         """
         creator = self.creator
-        name = self.names.child(creator.name, creator.children_made)
-        creator.children_made += 1
-        task = Task(name, len(self.tasks), coro)
+        nth = creator.children_made
+        creator.children_made = nth + 1
+        children = creator.name.children
+        name = children[nth] if nth < len(children) else self.names.child(creator.name, nth)
+        tasks = self.tasks
+        index = len(tasks)
+        task = Task(name, index, coro)
         task.comm = comm
-        task.pid = pid if pid is not None else 840 + task.index
-        task.context = context
-        self.tasks.append(task)
-        while len(self.by_number) <= task.number:
-            self.by_number.append(None)
-        self.by_number[task.number] = task
-        task.done = Location(self, value=False, name=f"exit of {comm}")
-        if isinstance(creator, Task):
+        task.pid = FIRST_PID + index if pid is None else pid
+        if context is not Context.PROCESS:
+            task.context = context
+            if context is not Context.WORKQUEUE:
+                task.atomic = 1
+        tasks.append(task)
+        by_number = self.by_number
+        while len(by_number) <= name.number:
+            by_number.append(None)
+        by_number[name.number] = task
+        task.done = Location(self, value=False, name=comm)
+        outer = self.acc
+        if index and isinstance(creator, Task):
             task.fresh = True
-            self.acc.append(task.done.writing)
-        self._prime(task)
-        return task
-
-    def _prime(self, task: Task) -> None:
-        outer, creator = self.acc, self.creator
-        self.acc = acc = []
+            outer.append(task.done.writing)
         self.creator = task
+        acc: list[int] = []
+        self.acc = acc
         try:
             task.pending = task.send(None)
         except StopIteration as stop:
@@ -125,9 +135,10 @@ class World:
         self.creator = creator
         if acc:
             raise ModelError(
-                f"task {task.comm} touched shared state before its first operation: "
+                f"task {comm} touched shared state before its first operation: "
                 "the first thing it does must be to await an operation"
             )
+        return task
 
     def step(self, task: Task, choice: int = 0) -> list[int]:
         """Run one step of `task`; returns the access codes of what it touched.
@@ -147,6 +158,7 @@ class World:
             self._die(task, oops, task.call_chain())
             return acc
         try:
+            self.marked = len(acc)
             if self.on_step:
                 for listener in self.on_step:
                     listener(task, op, result)  # type: ignore[arg-type]  # the same
@@ -161,16 +173,11 @@ class World:
         except AttributeError as error:
             if error.obj is not None:
                 raise
-            oops = KernelOops(
-                "NULL pointer dereference",
-                f"NULL pointer dereference: {error.name} of a NULL pointer",
-                str(error.name),
-            )
-            self._die(task, oops, chain_of(error.__traceback__))
+            self._die(task, _null_dereference(error), chain_of(error.__traceback__))
         self.steps += 1
         return acc
 
-    def _end(self, task: Task, result: Any) -> None:
+    def _end(self, task: Task, result: Value) -> None:
         task.result = result
         task.pending = None
         task.ended = True
@@ -183,9 +190,7 @@ class World:
         task.pending = None
         task.died = True
         task.coro.close()
-        self.report(
-            Finding(oops.kind, oops.message, oops.signature, task.index, task.comm, chain)
-        )
+        self.report(Finding(oops.kind, oops.message, oops.signature, task.index, task.comm, chain))
 
     @property
     def oopsed(self) -> bool:
@@ -238,6 +243,14 @@ class World:
                 task.coro.close()
 
 
+def _null_dereference(error: AttributeError) -> KernelOops:
+    return KernelOops(
+        "NULL pointer dereference",
+        f"NULL pointer dereference: {error.name} of a NULL pointer",
+        str(error.name),
+    )
+
+
 def chain_of(traceback: TracebackType | None) -> tuple[Frame, ...]:
     """The model functions of a traceback, innermost first."""
     frames: list[Frame] = []
@@ -245,6 +258,8 @@ def chain_of(traceback: TracebackType | None) -> tuple[Frame, ...]:
     while at is not None:
         code = at.tb_frame.f_code
         module = at.tb_frame.f_globals.get("__name__", "")
+        if code.co_name.startswith(SYSCALLS):
+            frames.clear()
         if shown(code.co_name) and not module.startswith("lockwright.core"):
             frames.append(frame_of(at.tb_frame, at.tb_lineno))
         at = at.tb_next

@@ -10,12 +10,14 @@ steps that can change what a blocking step waits for are ordered among themselve
 its location before step j is also its state after everything that does not depend on j.  So the
 step i races with the last j before which it could have gone on, if its own task was not already
 behind j.
+
+Order of reading: `record` and `pop` keep the steps; `analyse` adds a step to the clocks, with
+`_conflicts` (one access) and `_held_up` (the location of a blocking step) as its parts.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
+from lockwright.core.location import Value
 from lockwright.core.operation import Operation
 
 
@@ -27,6 +29,7 @@ class Past:
         "before_of",
         "log",
         "operation",
+        "plain",
         "previous",
         "read",
         "tail",
@@ -39,9 +42,10 @@ class Past:
     def __init__(self) -> None:
         self.task: list[int] = []
         self.touched: list[list[int]] = []
+        self.plain: list[int] = []
         self.read: list[int] = []
         self.write: list[int] = []
-        self.value: list[Any] = []
+        self.value: list[Value] = []
         self.operation: list[Operation | None] = []
         self.previous: list[int] = []
         self.before_of: list[int] = []
@@ -49,12 +53,12 @@ class Past:
         self.log: list[list[int]] = []
 
     def record(
-        self, task: int, touched: list[int], value: Any, operation: Operation | None
+        self, task: int, touched: list[int], marked: int, waited: tuple[Operation | None, Value]
     ) -> tuple[int, int]:
         """Append a step; returns its footprint as bit masks (read, written).
 
-        `value` is what the operation's location held before; `operation` is None unless the step
-        could have been held up.
+        The first `marked` codes are the operation's own.  `waited` is the operation, if it is one
+        that can be held up, and what its location held before.
         """
         read = write = 0
         for code in touched:
@@ -71,10 +75,12 @@ class Past:
         tail[task] = len(self.task)
         self.task.append(task)
         self.touched.append(touched)
+        self.plain.append(_mask(touched[marked:]) if marked < len(touched) else 0)
         self.read.append(read)
         self.write.append(write)
-        self.value.append(value)
+        operation, value = waited
         self.operation.append(operation)
+        self.value.append(value)
         return read, write
 
     def pop(self) -> tuple[int, int]:
@@ -89,66 +95,54 @@ class Past:
                 entries = log[code >> 1 if code >= 0 else ~code]
                 if entries and entries[-1] >> 1 == step:
                     entries.pop()
+        self.plain.pop()
         self.value.pop()
         self.operation.pop()
         return self.read.pop(), self.write.pop()
 
     def analyse(self, step: int) -> list[int]:
-        """Add a step to the clocks; returns the steps that it races with, latest first."""
+        """Add a step to the clocks; returns the steps that it races with."""
         log = self.log
-        previous = self.previous[step]
         before_of = self.before_of
+        previous = self.previous[step]
         clock = before_of[previous] if previous >= 0 else 0
         touched = self.touched[step]
         operation = self.operation[step]
         candidates: list[int] = []
         races: list[int] = []
-        waited = -1
+        held_up = -1
         for code in touched:
             if code < 0:
                 clock |= self._ordered(~code)
         if operation is not None and operation.loc.number >= 0:
-            waited = operation.loc.number
-            if waited < len(log):
+            held_up = operation.loc.number
+            if held_up < len(log):
                 races = self._held_up(operation, clock)
         for code in touched:
             location = code >> 1 if code >= 0 else ~code
             while location >= len(log):
                 log.append([])
-            entries = log[location]
             if code >= 0:
-                wrote = code & 1
-                for at in range(len(entries) - 1, -1, -1):
-                    entry = entries[at]
-                    if wrote or entry & 1:
-                        other = entry >> 1
-                        if not clock >> other & 1:
-                            if location == waited:
-                                clock |= before_of[other]
-                            else:
-                                candidates.append(other)
-                        if entry & 1 and other != step:
-                            break
-            else:
-                wrote = 0
-            if entries and entries[-1] >> 1 == step:
-                entries[-1] |= wrote
-            else:
-                entries.append(2 * step + wrote)
+                self._conflicts(step, code, candidates)
+                if location == held_up:
+                    # ordered after all of these, and _held_up has said which can be swapped
+                    for other in candidates:
+                        clock |= before_of[other]
+                    candidates.clear()
+            _enter(log[location], step, code & 1 if code >= 0 else 0)
         clock |= 1 << step
-        if candidates:
-            if len(candidates) > 1:
-                candidates.sort(reverse=True)
-            for other in candidates:
-                if not clock >> other & 1:
-                    races.append(other)
-                    clock |= before_of[other]
+        if len(candidates) > 1:
+            candidates.sort(reverse=True)
+        for other in candidates:
+            if not clock >> other & 1:
+                races.append(other)
+                clock |= before_of[other]
         before_of.append(clock)
         return races
 
     def races_of_blocked(self, task: int, operation: Operation) -> list[int]:
         """The steps before which the announced operation of a blocked task could have gone."""
-        if operation.loc.number < 0 or operation.loc.number >= len(self.log):
+        if not 0 <= operation.loc.number < len(self.log):
             return []
         tail = self.tail[task] if task < len(self.tail) else -1
         clock = self.before_of[tail] if tail >= 0 else 0
@@ -163,6 +157,26 @@ class Past:
         bit = 1 << step
         before_of = self.before_of
         return [at for at in range(step + 1, len(before_of)) if not before_of[at] & bit]
+
+    def plain_conflict(self, first: int, second: int) -> int:
+        """The locations that two steps conflict in, if each is by a plain access; else 0."""
+        plain = self.plain[first] | self.plain[second]
+        if not plain:
+            return 0
+        conflict = self.write[second] & (self.read[first] | self.write[first])
+        conflict |= self.read[second] & self.write[first]
+        return 0 if conflict & ~plain else conflict
+
+    def _conflicts(self, step: int, code: int, found: list[int]) -> None:
+        """Collect the steps that an access conflicts with, back to the last write."""
+        wrote = code & 1
+        for entry in reversed(self.log[code >> 1]):
+            if wrote or entry & 1:
+                other = entry >> 1
+                if other != step:
+                    found.append(other)
+                    if entry & 1:
+                        return
 
     def _ordered(self, location: int) -> int:
         """The clock of the step that set a one-way flag."""
@@ -192,3 +206,18 @@ class Past:
             elif found:
                 break
         return races
+
+
+def _enter(entries: list[int], step: int, wrote: int) -> None:
+    """Note in a location's log that a step touched it."""
+    if entries and entries[-1] >> 1 == step:
+        entries[-1] |= wrote
+    else:
+        entries.append(2 * step + wrote)
+
+
+def _mask(codes: list[int]) -> int:
+    mask = 0
+    for code in codes:
+        mask |= 1 << (code >> 1 if code >= 0 else ~code)
+    return mask

@@ -58,7 +58,7 @@ class Dpor:
     def __iter__(self) -> Iterator[Run]:
         while True:
             run = self._execute()
-            self._plan(run.world)
+            self._plan(run)
             yield run
             if not self._backtrack():
                 return
@@ -138,10 +138,10 @@ class Dpor:
             )
         if op.chooses:
             self._spread(op, number, key >> CHOICE_SHIFT)
-        value = op.loc.value
+        waited = (op if op.blocking else None, op.loc.value)
         touched = world.step(task, key >> CHOICE_SHIFT)
         self.keys.append(key)
-        return self.past.record(number, touched, value, op if op.blocking else None)
+        return self.past.record(number, touched, world.marked, waited)
 
     def _spread(self, op: Operation, number: int, chosen: int) -> None:
         """Let the operation's other outcomes be explored too."""
@@ -159,14 +159,16 @@ class Dpor:
             if not sleeps([(key, read, write)], sleep):
                 branches.append(Branch(key, read, write))
 
-    def _plan(self, world: World) -> None:
+    def _plan(self, run: Run) -> None:
         """Insert the reversal of every new race into the wakeup tree of its first step's node."""
         past = self.past
         races: list[tuple[int, Step]] = []
         for step in range(self.analysed, len(self.keys)):
             for first in past.analyse(step):
                 races.append((first, (past.task[step], past.read[step], past.write[step])))
-        for task in world.tasks:
+                if past.plain[step] | past.plain[first]:
+                    self._plain_race(run, first, step)
+        for task in run.world.tasks:
             op = task.pending
             if op is not None and op.blocking and not op.enabled():
                 for first in past.races_of_blocked(task.number, op):
@@ -174,6 +176,15 @@ class Dpor:
         for first, second in races:
             self._reverse(first, second)
         self.analysed = len(self.keys)
+
+    def _plain_race(self, run: Run, first: int, second: int) -> None:
+        """Note a race that only plain accesses to fields make."""
+        conflict = self.past.plain_conflict(first, second)
+        while conflict:
+            location = conflict.bit_length() - 1
+            conflict ^= 1 << location
+            if location in self.names.fields:
+                run.plain_races.append((first, second, location))
 
     def _reverse(self, first: int, second: Step) -> None:
         past, keys = self.past, self.keys

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from lockwright.core.errors import ModelError
 from lockwright.core.location import Names
+from lockwright.core.schedule import STEPS_MAX
 from lockwright.core.task import Task
 from lockwright.core.world import World
-from lockwright.core.schedule import STEPS_MAX
 from lockwright.explore.run import MakeWorld, Run
 
 
@@ -48,7 +48,7 @@ def _execute(world: World, stack: list[list[tuple[int, int]]]) -> Run:
 
 
 def _alternatives(enabled: list[Task]) -> list[tuple[int, int]]:
-    choices = []
+    choices: list[tuple[int, int]] = []
     for task in reversed(enabled):
         op = task.pending
         options = op.options() if op is not None and op.chooses else 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lockwright.core.location import Names
 from lockwright.core.schedule import Choice
@@ -19,6 +19,8 @@ class Run:
 
     `touched[i]` holds the access codes of step i (see `World.step`), `numbers[i]` the task's
     number; `sleeping` tells that the reduction gave it up because every enabled task slept.
+    `plain_races` lists (first step, second step, location) of conflicts that only plain accesses
+    make and nothing orders: data races.
     """
 
     world: World
@@ -26,6 +28,7 @@ class Run:
     numbers: list[int]
     touched: list[list[int]]
     sleeping: bool = False
+    plain_races: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 def trace_key(run: Run) -> tuple[object, ...]:

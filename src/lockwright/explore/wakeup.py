@@ -37,8 +37,7 @@ def awake(sleep: Sleep, key: int, read: int, write: int) -> Sleep:
     return {
         other: footprint
         for other, footprint in sleep.items()
-        if other & TASK_MASK != task
-        and not (footprint[1] & either or footprint[0] & write)
+        if other & TASK_MASK != task and not (footprint[1] & either or footprint[0] & write)
     }
 
 

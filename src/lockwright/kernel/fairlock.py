@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lockwright.core.errors import KernelOops
 from lockwright.core.location import Location
+from lockwright.core.lockuse import LockKey, LockUse
 from lockwright.core.operation import Operation
-from lockwright.kernel.lockuse import Lock, LockClass, LockUse
+from lockwright.kernel.lockuse import Lock
 
 if TYPE_CHECKING:
     from lockwright.core.task import Task
@@ -44,7 +45,7 @@ class FairLock(Lock):
 
     value: FairValue
 
-    def __init__(self, world: World, name: str, *, cls: LockClass | None = None) -> None:
+    def __init__(self, world: World, name: str, cls: LockKey | None = None) -> None:
         super().__init__(world, name, value=UNLOCKED, cls=cls)
         self.grants: list[Location] = []
 
@@ -79,13 +80,15 @@ class FairLock(Lock):
         self.grants.insert(at, flag)
         return flag
 
-    def try_enter(self, task: Task, touched: list[int], *, writes: bool) -> bool:
+    def try_enter(
+        self, task: Task, touched: list[int], *, writes: bool, barges: bool = False
+    ) -> bool:
         """Take the lock if that needs no waiting; a failed attempt is only a read."""
         writer, readers, queue, _ = self.value
-        if writer != FREE or queue or (writes and readers):
+        if writer != FREE or (queue and not barges) or (writes and readers):
             touched.append(self.reading)
             return False
-        self.enter(task, touched, writes=writes)
+        self.enter(task, touched, writes=writes, barges=barges)
         return True
 
     def leave(self, task: Task, touched: list[int], *, writes: bool) -> None:
@@ -136,7 +139,7 @@ class QueuedAcquire(Operation):
 
     __slots__ = ("loc", "subclass", "waiting")
 
-    writes: ClassVar[bool] = False
+    exclusive: ClassVar[bool] = False
     loc: FairLock
 
     def __init__(self, loc: FairLock, subclass: int = 0) -> None:
@@ -151,7 +154,7 @@ class QueuedAcquire(Operation):
 
     def enter(self, task: Task, touched: list[int], *, barges: bool = False) -> str | None:
         """Take the lock or queue; gives the result for the event list."""
-        flag = self.loc.enter(task, touched, writes=self.writes, barges=barges)
+        flag = self.loc.enter(task, touched, writes=self.exclusive, barges=barges)
         if flag is None:
             if self.loc.world.on_acquire:
                 self.tell(task)
@@ -162,7 +165,7 @@ class QueuedAcquire(Operation):
     def use(self, task: Task) -> LockUse:
         """What the validator is told."""
         lock = self.loc
-        read = 0 if self.writes else 1
+        read = 0 if self.exclusive else 1
         return LockUse(lock.cls, self.subclass, lock.address, read, False, self.kind)
 
     def tell(self, task: Task) -> None:

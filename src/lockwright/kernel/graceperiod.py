@@ -15,15 +15,16 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lockwright.core.location import Location
+from lockwright.core.lockuse import LockUse
 from lockwright.core.operation import Operation
 from lockwright.core.task import Context
-from lockwright.kernel.lockuse import Lock, LockUse
+from lockwright.kernel.lockuse import Lock
 from lockwright.kernel.slab import Slab, check_alive, free_now
 
 if TYPE_CHECKING:
+    from lockwright.core.lockuse import LockKey
     from lockwright.core.task import Task
     from lockwright.core.world import World
-    from lockwright.kernel.lockuse import LockClass
 
 Callback = Callable[[], Coroutine[Any, Any, Any]]
 
@@ -64,7 +65,7 @@ class Domain(Lock):
     misuse: ClassVar[str] = "RCU misuse"
     wait_inner = 0
 
-    def __init__(self, world: World, name: str, *, cls: LockClass | None = None) -> None:
+    def __init__(self, world: World, name: str, *, cls: LockKey | None = None) -> None:
         super().__init__(world, name, value=None, cls=cls)
         self.sections: list[Section] = []
         self.callbacks: list[Location] = []
@@ -143,6 +144,7 @@ class _GraceFree(GraceWait):
 
     def run(self, task: Task, touched: list[int]) -> None:
         super().run(task, touched)
+        touched.append(self.obj.life.reading)
         free_now(self.obj, task, touched)
 
 

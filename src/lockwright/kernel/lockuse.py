@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from lockwright.core.location import Location
+from lockwright.core.location import Location, Value
+from lockwright.core.lockuse import LockKey as LockClass
+from lockwright.core.lockuse import LockUse
 
 if TYPE_CHECKING:
     from lockwright.core.task import Task
     from lockwright.core.world import World
 
 
-class LockClass(NamedTuple):
-    """The identity of a lock class: an init site.
-
-    `name` is what reports print, `site` tells two init sites with one name apart.  `wait_outer`
-    and `wait_inner` are lockdep's wait types (facts: 2 spin, 3 sleep, 0 not checked).
-    """
-
-    name: str
-    site: str = ""
-    wait_outer: int = 0
-    wait_inner: int = 3
-
-
-class LockUse(NamedTuple):
-    """One acquire: `read` is 0 exclusive, 1 fair reader, 2 recursive reader.
-
-    `function` is the primitive that was called.  `sync` marks a wait for all readers, which is
-    never held.  `nest` is the address of an outer lock that makes nesting in one class safe.
-    """
-
-    cls: LockClass
-    subclass: int
-    address: int
-    read: int
-    trylock: bool
-    function: str
-    sync: bool = False
-    check: bool = True
-    nest: int | None = None
+__all__ = ["Lock", "LockClass", "LockUse"]
 
 
 class Lock(Location):
@@ -53,7 +27,9 @@ class Lock(Location):
     wait_inner = 3
     wait_outer = 0
 
-    def __init__(self, world: World, name: str, *, value: Any, cls: LockClass | None = None) -> None:
+    def __init__(
+        self, world: World, name: str, *, value: Value, cls: LockClass | None = None
+    ) -> None:
         super().__init__(world, value, name)
         self.cls = cls or LockClass(name, "", self.wait_outer, self.wait_inner)
         self.address = world.address()

@@ -6,9 +6,10 @@ waiters may be relied upon, so the model promises none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lockwright.core.errors import KernelOops
+from lockwright.core.location import Value
 from lockwright.core.operation import Operation
 from lockwright.kernel.context import might_sleep
 from lockwright.kernel.lockuse import Lock, LockClass, LockUse
@@ -30,11 +31,11 @@ class Mutex(Lock):
 
     def lock(self) -> Operation:
         """mutex_lock()"""
-        return MutexLock(self, 0)
+        return MutexLock(self)
 
     def lock_nested(self, subclass: int) -> Operation:
         """mutex_lock_nested(): the same, in another lockdep subclass."""
-        return MutexLock(self, subclass)
+        return MutexLockNested(self, subclass)
 
     def trylock(self) -> Operation:
         """mutex_trylock(): True if it was taken.  A failed one is only a read of the mutex."""
@@ -57,29 +58,37 @@ class MutexLock(Operation):
     kind = "mutex_lock"
     loc: Mutex
 
-    def __init__(self, loc: Mutex, subclass: int) -> None:
+    def __init__(self, loc: Mutex, subclass: int = 0) -> None:
         self.loc = loc
         self.subclass = subclass
 
     def enabled(self) -> bool:
         return bool(self.loc.value == FREE)
 
-    def ready(self, value: Any) -> bool:
+    def ready(self, value: Value) -> bool:
         return bool(value == FREE)
 
     def attempt(self, task: Task) -> LockUse:
         """What the validator is told before the task waits."""
         lock = self.loc
-        return LockUse(lock.cls, self.subclass, lock.address, 0, False, "mutex_lock")
+        return LockUse(lock.cls, self.subclass, lock.address, 0, False, self.kind)
 
     def run(self, task: Task, touched: list[int]) -> None:
         lock = self.loc
         touched.append(lock.writing)
         if task.atomic:
-            might_sleep(task, "mutex_lock")
+            might_sleep(task, self.kind)
         lock.value = task.index
         if lock.world.on_acquire:
             lock.taken(task, self.kind, subclass=self.subclass)
+
+
+class MutexLockNested(MutexLock):
+    """mutex_lock_nested(): the same in another lockdep subclass."""
+
+    __slots__ = ()
+
+    kind = "mutex_lock_nested"
 
 
 class _Trylock(Operation):

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lockwright.core.location import Location
+from lockwright.core.event import value_text
+from lockwright.core.location import Location, Value
 from lockwright.core.operation import Operation
 from lockwright.kernel.slab import Slab, check_alive
 
@@ -33,7 +34,7 @@ class VariableRead(Operation):
     def __init__(self, loc: Location) -> None:
         self.loc = loc
 
-    def run(self, task: Task, touched: list[int]) -> Any:
+    def run(self, task: Task, touched: list[int]) -> Value:
         loc = self.loc
         touched.append(loc.reading)
         return loc.value
@@ -46,7 +47,7 @@ class VariableWrite(Operation):
     kind = "WRITE_ONCE"
     loc: Location
 
-    def __init__(self, loc: Location, value: Any) -> None:
+    def __init__(self, loc: Location, value: Value) -> None:
         self.loc = loc
         self.value = value
 
@@ -56,7 +57,7 @@ class VariableWrite(Operation):
         loc.value = self.value
 
     def describe(self) -> str:
-        return f"{self.kind}({self.loc.name}, {self.value})"
+        return f"{self.kind}({self.loc.name}, {value_text(self.value)})"
 
 
 class VariableUpdate(Operation):
@@ -68,12 +69,12 @@ class VariableUpdate(Operation):
     __slots__ = ("change", "kind", "loc")
     loc: Location
 
-    def __init__(self, loc: Location, change: Callable[[Any], Any], kind: str) -> None:
+    def __init__(self, loc: Location, change: Callable[[Value], Value], kind: str) -> None:
         self.loc = loc
         self.change = change
         self.kind = kind  # type: ignore[misc]  # each call has its own name
 
-    def run(self, task: Task, touched: list[int]) -> Any:
+    def run(self, task: Task, touched: list[int]) -> Value:
         loc = self.loc
         old = loc.value
         new = self.change(old)
@@ -98,10 +99,10 @@ class VariableAwait(Operation):
         self.loc = loc
         self.condition = condition
 
-    def ready(self, value: Any) -> bool:
+    def ready(self, value: Value) -> bool:
         return self.condition(value)
 
-    def run(self, task: Task, touched: list[int]) -> Any:
+    def run(self, task: Task, touched: list[int]) -> Value:
         loc = self.loc
         touched.append(loc.reading)
         return loc.value
@@ -131,7 +132,7 @@ class _FieldAccess(Operation):
 class _FieldRead(_FieldAccess):
     __slots__ = ()
 
-    def run(self, task: Task, touched: list[int]) -> Any:
+    def run(self, task: Task, touched: list[int]) -> Value:
         check_alive(self.obj, self.field)
         return getattr(self.obj, self.field)
 
@@ -139,7 +140,7 @@ class _FieldRead(_FieldAccess):
 class _FieldWrite(_FieldAccess):
     __slots__ = ("value",)
 
-    def __init__(self, obj: Slab, field: str, value: Any, kind: str) -> None:
+    def __init__(self, obj: Slab, field: str, value: Value, kind: str) -> None:
         super().__init__(obj, field, kind)
         self.value = value
 
@@ -147,15 +148,18 @@ class _FieldWrite(_FieldAccess):
         check_alive(self.obj, self.field)
         setattr(self.obj, self.field, self.value)
 
+    def describe(self) -> str:
+        return f"{self.kind}({self.obj.describe()}->{self.field}, {value_text(self.value)})"
+
 
 class _FieldUpdate(_FieldAccess):
     __slots__ = ("change",)
 
-    def __init__(self, obj: Slab, field: str, change: Callable[[Any], Any], kind: str) -> None:
+    def __init__(self, obj: Slab, field: str, change: Callable[[Value], Value], kind: str) -> None:
         super().__init__(obj, field, kind)
         self.change = change
 
-    def run(self, task: Task, touched: list[int]) -> Any:
+    def run(self, task: Task, touched: list[int]) -> Value:
         check_alive(self.obj, self.field)
         old = getattr(self.obj, self.field)
         new = self.change(old)
@@ -169,7 +173,7 @@ def READ_ONCE(obj: Slab | Variable, field: str = "") -> Operation:  # noqa: N802
     return VariableRead(obj) if isinstance(obj, Variable) else _FieldRead(obj, field, "READ_ONCE")
 
 
-def WRITE_ONCE(obj: Slab | Variable, *field_value: Any) -> Operation:  # noqa: N802  # kernel name
+def WRITE_ONCE(obj: Slab | Variable, *field_value: Value) -> Operation:  # noqa: N802  # kernel name
     """`await WRITE_ONCE(ef, "created", True)` or `await WRITE_ONCE(variable, 1)`"""
     if isinstance(obj, Variable):
         return VariableWrite(obj, field_value[0])
@@ -181,7 +185,7 @@ def smp_load_acquire(obj: Slab, field: str) -> Operation:
     return _FieldRead(obj, field, "smp_load_acquire")
 
 
-def smp_store_release(obj: Slab, field: str, value: Any) -> Operation:
+def smp_store_release(obj: Slab, field: str, value: Value) -> Operation:
     """A write that earlier accesses cannot be overtaken by: it publishes them."""
     return _FieldWrite(obj, field, value, "smp_store_release")
 
@@ -191,17 +195,17 @@ def rcu_dereference(obj: Slab, field: str) -> Operation:
     return _FieldRead(obj, field, "rcu_dereference")
 
 
-def rcu_assign_pointer(obj: Slab, field: str, value: Any) -> Operation:
+def rcu_assign_pointer(obj: Slab, field: str, value: Value) -> Operation:
     """Publish a pointer to something that is complete."""
     return _FieldWrite(obj, field, value, "rcu_assign_pointer")
 
 
-def xchg(obj: Slab, field: str, value: Any) -> Operation:
+def xchg(obj: Slab, field: str, value: Value) -> Operation:
     """Exchange; gives the old value."""
     return _FieldUpdate(obj, field, lambda old: value, "xchg")
 
 
-def cmpxchg(obj: Slab, field: str, old: Any, new: Any) -> Operation:
+def cmpxchg(obj: Slab, field: str, old: Value, new: Value) -> Operation:
     """Write `new` if the field is `old`; gives what it was."""
     return _FieldUpdate(obj, field, lambda now: new if now == old else KEEP, "cmpxchg")
 

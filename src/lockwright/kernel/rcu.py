@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockwright.core.lockuse import LockKey, LockUse
 from lockwright.core.operation import Operation
 from lockwright.kernel.context import might_sleep
 from lockwright.kernel.graceperiod import (
@@ -19,14 +20,13 @@ from lockwright.kernel.graceperiod import (
     KfreeRcu,
     Synchronize,
 )
-from lockwright.kernel.lockuse import LockClass, LockUse
 
 if TYPE_CHECKING:
     from lockwright.core.task import Task
     from lockwright.core.world import World
     from lockwright.kernel.slab import Slab
 
-RCU_CLASS = LockClass("rcu_read_lock", "", 1, 2)
+RCU_CLASS = LockKey("rcu_read_lock", "", 1, 2)
 
 
 class Rcu(Domain):
@@ -111,7 +111,9 @@ class _ReadUnlock(Operation):
         rcu = self.loc
         section = rcu.innermost(task)
         if section is None:
-            rcu.world.warn(task, rcu.misuse, f"{task.comm} ends an RCU read section, but is in none")
+            rcu.world.warn(
+                task, rcu.misuse, f"{task.comm} ends an RCU read section, but is in none"
+            )
             return
         task.atomic -= 1
         section.depth -= 1

@@ -9,7 +9,7 @@ a use-after-free.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from lockwright.core.location import Location
 from lockwright.core.operation import Operation
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lockwright.core.task import Task
     from lockwright.core.world import World
 
+FREE = -1  # of a spinlock
 SATURATED = -(1 << 30)
 DEAD = -128
 
@@ -47,6 +48,23 @@ class Count(Location):
         self._touch(self.world.acc, self.writing)
         self.value = value
 
+    def update(
+        self, task: Task, touched: list[int], change: Callable[[int], Change], kind: str
+    ) -> bool | int | None:
+        """Change it within a step, and report what is wrong with that."""
+        old = self.value
+        value, result, complaint = change(old)
+        self._touch(touched, self.reading if value == old else self.writing)
+        self.value = value
+        if complaint:
+            self.world.warn(
+                task,
+                "refcount",
+                f"{kind}({self.name}) by {task.comm}: {complaint}",
+                signature=f"{kind}({self.name}): {complaint}",
+            )
+        return result
+
     def _touch(self, touched: list[int], code: int) -> None:
         touched.append(code)
         owner = self.owner
@@ -68,13 +86,13 @@ class Kref(Refcount):
 
     def get(self) -> Operation:
         """kref_get()"""
-        return refcount_inc(self)
+        return _CountUpdate(self, _inc, "kref_get")
 
     def get_unless_zero(self) -> Operation:
         """kref_get_unless_zero(): True if a reference was taken."""
-        return refcount_inc_not_zero(self)
+        return _CountUpdate(self, _inc_not_zero, "kref_get_unless_zero")
 
-    def put(self, release: Callable[[], Awaitable[Any]]) -> Awaitable[bool]:
+    def put(self, release: Callable[[], Awaitable[object]]) -> Awaitable[bool]:
         """kref_put(): True if this was the last reference and `release` has been called."""
         return kref_put(self, release)
 
@@ -82,53 +100,195 @@ class Kref(Refcount):
 class Lockref(Count):
     """A lockref: a count that also says that its object is dead.
 
-    Left out: that the count's fast path waits while the lock is held.  A model that changes the
-    count under the lock does it with `count`, in one step with whatever it depends on.
+    With its `lock` given, the operations wait while somebody holds it, as the kernel's do; whoever
+    holds it uses `count`.
     """
 
-    __slots__ = ()
+    __slots__ = ("lock",)
+
+    def __init__(
+        self,
+        world: World,
+        value: int = 1,
+        name: str = "",
+        *,
+        owner: Slab | None = None,
+        lock: Location | None = None,
+    ) -> None:
+        super().__init__(world, value, name, owner=owner)
+        self.lock = lock
 
     @property
     def dead(self) -> bool:
-        """Is it marked dead?  Reads it as `count` does."""
+        """Is it marked dead?  Read as `count` is."""
         return self.count < 0
 
 
-class _CountOperation(Operation):
-    """Base of the atomic operations on a count: one access, which writes unless it changes nothing.
+class Change(NamedTuple):
+    """What an operation makes of a count: its new value, what the call returns, what is wrong."""
 
-    `change(old)` gives the new value; `result(old)` what the call returns.
-    """
+    value: int
+    result: bool | int | None = None
+    complaint: str = ""
 
-    __slots__ = ("loc",)
+
+class _CountUpdate(Operation):
+    """An atomic operation on a count; one that changes nothing is a read."""
+
+    __slots__ = ("change", "kind", "loc")
 
     loc: Count
 
-    def __init__(self, loc: Count) -> None:
+    def __init__(self, loc: Count, change: Callable[[int], Change], kind: str) -> None:
         self.loc = loc
+        self.change = change
+        self.kind = kind  # type: ignore[misc]  # each call has its own name
 
-    def change(self, old: int) -> int:
-        return old
+    def run(self, task: Task, touched: list[int]) -> bool | int | None:
+        return self.loc.update(task, touched, self.change, self.kind)
 
-    def result(self, old: int) -> Any:
-        return None
 
-    def complaint(self, old: int) -> str:
-        """What is wrong with doing this to a count of `old`, if anything."""
-        return ""
+class _LockrefUpdate(Operation):
+    """The same, but waits while the lockref's lock is held."""
 
-    def run(self, task: Task, touched: list[int]) -> Any:
-        loc = self.loc
-        old = loc.value
-        new = self.change(old)
-        loc._touch(touched, loc.reading if new == old else loc.writing)
-        loc.value = new
-        complaint = self.complaint(old)
-        if complaint:
-            loc.world.warn(
-                task,
-                "refcount",
-                f"{self.kind}({loc.name}) by {task.comm}: {complaint}",
-                signature=f"{self.kind}({loc.name}): {complaint}",
-            )
-        return self.result(old)
+    __slots__ = ("change", "kind", "loc", "lockref")
+
+    blocking = True
+    writes = False
+    loc: Location
+
+    def __init__(
+        self, loc: Location, lockref: Lockref, change: Callable[[int], Change], kind: str
+    ) -> None:
+        self.loc = loc
+        self.lockref = lockref
+        self.change = change
+        self.kind = kind  # type: ignore[misc]  # each call has its own name
+
+    def ready(self, value: int) -> bool:
+        return value == FREE
+
+    def run(self, task: Task, touched: list[int]) -> bool | int | None:
+        touched.append(self.loc.reading)
+        return self.lockref.update(task, touched, self.change, self.kind)
+
+    def describe(self) -> str:
+        return f"{self.kind}({self.lockref.name}), which waits for {self.loc.name}"
+
+
+def refcount_read(ref: Refcount) -> Operation:
+    """`n = await refcount_read(ref)`"""
+    return _CountUpdate(ref, _read, "refcount_read")
+
+
+def refcount_inc(ref: Refcount) -> Operation:
+    """Take another reference; the caller must hold one already."""
+    return _CountUpdate(ref, _inc, "refcount_inc")
+
+
+def refcount_inc_not_zero(ref: Refcount) -> Operation:
+    """Take a reference unless the count is 0; True if it was taken."""
+    return _CountUpdate(ref, _inc_not_zero, "refcount_inc_not_zero")
+
+
+def refcount_dec(ref: Refcount) -> Operation:
+    """Drop a reference that is not the last one."""
+    return _CountUpdate(ref, _dec, "refcount_dec")
+
+
+def refcount_dec_and_test(ref: Refcount) -> Operation:
+    """Drop a reference; True if it was the last one."""
+    return _CountUpdate(ref, _dec_and_test, "refcount_dec_and_test")
+
+
+async def kref_put(kref: Kref, release: Callable[[], Awaitable[object]]) -> bool:
+    """Drop a reference; True if it was the last one and `release` has been called."""
+    if not await _CountUpdate(kref, _dec_and_test, "kref_put"):
+        return False
+    await release()
+    return True
+
+
+def lockref_get(lockref: Lockref) -> Operation:
+    """Add one; the caller must hold a reference already."""
+    return _lockref(lockref, lambda old: Change(old + 1), "lockref_get")
+
+
+def lockref_get_not_zero(lockref: Lockref) -> Operation:
+    """Add one unless the count is 0 or dead; True if it was added."""
+    return _lockref(
+        lockref,
+        lambda old: Change(old + 1, True) if old > 0 else Change(old, False),
+        "lockref_get_not_zero",
+    )
+
+
+def lockref_get_not_dead(lockref: Lockref) -> Operation:
+    """Add one unless the count is dead; True if it was added."""
+    return _lockref(
+        lockref,
+        lambda old: Change(old + 1, True) if old >= 0 else Change(old, False),
+        "lockref_get_not_dead",
+    )
+
+
+def lockref_put_return(lockref: Lockref) -> Operation:
+    """Subtract one and give the new count; -1, and nothing done, if it is 0 or dead."""
+    return _lockref(
+        lockref,
+        lambda old: Change(old - 1, old - 1) if old > 0 else Change(old, -1),
+        "lockref_put_return",
+    )
+
+
+def lockref_put_not_zero(lockref: Lockref) -> Operation:
+    """Subtract one unless that would give 0 or less; True if it was subtracted."""
+    return _lockref(
+        lockref,
+        lambda old: Change(old - 1, True) if old > 1 else Change(old, False),
+        "lockref_put_not_zero",
+    )
+
+
+def lockref_mark_dead(lockref: Lockref) -> Operation:
+    """From now on nobody takes a reference.  The caller holds the lock."""
+    return _CountUpdate(lockref, lambda old: Change(DEAD), "lockref_mark_dead")
+
+
+def _lockref(lockref: Lockref, change: Callable[[int], Change], kind: str) -> Operation:
+    lock = lockref.lock
+    if lock is None:
+        return _CountUpdate(lockref, change, kind)
+    return _LockrefUpdate(lock, lockref, change, kind)
+
+
+def _read(old: int) -> Change:
+    return Change(old, old)
+
+
+def _inc(old: int) -> Change:
+    if old < 0:
+        return Change(old)
+    if old == 0:
+        return Change(SATURATED, None, "adds to a count of 0, whose object may be freed already")
+    return Change(old + 1)
+
+
+def _inc_not_zero(old: int) -> Change:
+    return Change(old + 1, True) if old > 0 else Change(old, old < 0)
+
+
+def _dec(old: int) -> Change:
+    if old < 0:
+        return Change(old)
+    if old <= 1:
+        return Change(SATURATED, None, f"drops a count of {old}, and nobody is told that it is 0")
+    return Change(old - 1)
+
+
+def _dec_and_test(old: int) -> Change:
+    if old < 0:
+        return Change(old, False)
+    if old == 0:
+        return Change(SATURATED, False, "drops a count of 0: one put too many")
+    return Change(old - 1, old == 1)

@@ -29,7 +29,7 @@ class RwSem(FairLock):
 
     def down_read_nested(self, subclass: int) -> Operation:
         """down_read_nested(): the same, in another lockdep subclass."""
-        return _DownRead(self, subclass)
+        return _DownReadNested(self, subclass)
 
     def down_read_trylock(self) -> Operation:
         """down_read_trylock(): True if it was taken; fails when somebody is queued."""
@@ -41,7 +41,7 @@ class RwSem(FairLock):
 
     def down_write_nested(self, subclass: int) -> Operation:
         """down_write_nested(): the same, in another lockdep subclass."""
-        return _DownWrite(self, subclass)
+        return _DownWriteNested(self, subclass)
 
     def down_write_trylock(self) -> Operation:
         """down_write_trylock(): True if it was taken; never queues."""
@@ -85,12 +85,24 @@ class _DownWrite(QueuedAcquire):
     __slots__ = ()
 
     kind = "down_write"
-    writes = True
+    exclusive = True
 
     def run(self, task: Task, touched: list[int]) -> str | None:
         if task.atomic:
             might_sleep(task, self.kind)
         return self.enter(task, touched)
+
+
+class _DownReadNested(_DownRead):
+    __slots__ = ()
+
+    kind = "down_read_nested"
+
+
+class _DownWriteNested(_DownWrite):
+    __slots__ = ()
+
+    kind = "down_write_nested"
 
 
 class _RwSemOperation(Operation):
@@ -176,6 +188,7 @@ class _Poll(_RwSemOperation):
     __slots__ = ("milliseconds",)
 
     blocking = True
+    writes = False
     kind = "msleep"
 
     def __init__(self, loc: RwSem, milliseconds: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
 from lockwright.core.errors import KernelOops
-from lockwright.core.location import Location
+from lockwright.core.location import Location, Value
 from lockwright.core.operation import Operation
 from lockwright.kernel.context import might_sleep
 
@@ -31,7 +31,7 @@ class Field(Generic[T]):
 
     __slots__ = ("default", "index", "name")
 
-    def __init__(self, default: Any = None) -> None:
+    def __init__(self, default: Value = None) -> None:
         self.default = default
         self.index = -1
         self.name = ""
@@ -120,7 +120,10 @@ class Slab:
             listener(self)
 
     def _number(self, index: int) -> int:
-        code = 2 * self.world.names.new_location()
+        names = self.world.names
+        number = names.new_location()
+        names.fields[number] = f"{self.cache or type(self).__name__}->{self._fields[index].name}"
+        code = 2 * number
         self._codes[index] = code
         return code
 
@@ -129,7 +132,7 @@ class Slab:
         """Has it not been freed?  For rules and reports; a model cannot know."""
         return self.life.value is None
 
-    def peek(self, field: str) -> Any:
+    def peek(self, field: str) -> Value:
         """A field's value, unseen by the machine.  For rules and reports."""
         return self._values[getattr(type(self), field).index]
 
@@ -174,7 +177,7 @@ class _Allocate(Operation):
         left = self.faults.left
         return [left.writing if choice else left.reading] if self.faults.armed else []
 
-    def run(self, task: Task, touched: list[int]) -> Any:
+    def run(self, task: Task, touched: list[int]) -> Value:
         if self.sleeps and task.atomic:
             might_sleep(task, "kmalloc")
         left = self.faults.left
@@ -206,7 +209,8 @@ def faults_of(world: World) -> Faults:
     """The world's fault budget, made on first use."""
     if world.faults is None:
         world.faults = Faults(world)
-    return world.faults
+    faults: Faults = world.faults
+    return faults
 
 
 def kmalloc(world: World, make: Callable[[], S], what: str, *, atomic: bool = False) -> Operation:
@@ -242,8 +246,8 @@ def free_now(obj: Slab, task: Task, touched: list[int]) -> None:
             f"double free of {obj.describe()}, first freed by {life.value}",
             f"double free of {obj.cache or type(obj).__name__}",
         )
-    chain = task.call_chain()
-    life.value = f"{task.comm} in {chain[0].function}()" if chain else task.comm
+    site = task.call_site()
+    life.value = f"{task.comm} in {site.function}()" if site is not None else task.comm
     touched.append(life.writing)
     for listener in obj.world.on_free:
         listener(obj)

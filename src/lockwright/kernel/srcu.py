@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockwright.core.lockuse import LockUse
 from lockwright.core.operation import Operation
 from lockwright.kernel.context import might_sleep
 from lockwright.kernel.graceperiod import (
@@ -20,7 +21,6 @@ from lockwright.kernel.graceperiod import (
     Synchronize,
     open_sections,
 )
-from lockwright.kernel.lockuse import LockUse
 
 if TYPE_CHECKING:
     from lockwright.core.task import Task

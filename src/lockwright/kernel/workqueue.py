@@ -11,10 +11,11 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
 from lockwright.core.location import Location
+from lockwright.core.lockuse import LockKey
 from lockwright.core.operation import Operation
 from lockwright.core.task import Context, Task
 from lockwright.kernel.context import might_sleep
-from lockwright.kernel.lockuse import Lock, LockClass
+from lockwright.kernel.lockuse import Lock
 
 if TYPE_CHECKING:
     from lockwright.core.world import World
@@ -35,7 +36,7 @@ class WorkQueue(Lock):
     __slots__ = ("ordered", "runs")
 
     def __init__(self, world: World, name: str, *, ordered: bool = False) -> None:
-        super().__init__(world, name, value=None, cls=LockClass(f"(wq_completion){name}", "", 0, 0))
+        super().__init__(world, name, value=None, cls=LockKey(f"(wq_completion){name}", "", 0, 0))
         self.ordered = ordered
         self.runs: list[Task] = []
 
@@ -58,7 +59,7 @@ class Work(Lock):
     __slots__ = ("cancelled", "fn", "queue", "worker")
 
     def __init__(self, world: World, expr: str, fn: WorkFunction) -> None:
-        cls = LockClass(f"(work_completion)({expr})", "", 0, 0)
+        cls = LockKey(f"(work_completion)({expr})", "", 0, 0)
         super().__init__(world, expr, value=IDLE, cls=cls)
         self.fn = fn
         self.worker: Task | None = None

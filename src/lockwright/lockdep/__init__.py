@@ -3,14 +3,8 @@
 `Validator` is what the machine talks to; `reports` holds what comes out.
 """
 
-from lockwright.lockdep.classes import (
-    EXCLUSIVE,
-    READER,
-    RECURSIVE_READER,
-    ClassName,
-    LockKey,
-    LockUse,
-)
+from lockwright.core.lockuse import EXCLUSIVE, READER, RECURSIVE_READER, LockKey, LockUse
+from lockwright.lockdep.classes import ClassName
 from lockwright.lockdep.held import TaskLocks
 from lockwright.lockdep.reports import (
     BadUnlockReport,

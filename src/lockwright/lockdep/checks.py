@@ -6,12 +6,12 @@ check_prevs_add(), check_prev_add().
 
 from __future__ import annotations
 
+from lockwright.core.lockuse import RECURSIVE_READER
 from lockwright.lockdep import findings
 from lockwright.lockdep.classes import (
     HARDIRQ_ON,
     IN_HARDIRQ,
     IN_SOFTIRQ,
-    RECURSIVE_READER,
     SOFTIRQ_ON,
     USED,
     ClassTable,

@@ -11,16 +11,12 @@ Left out: dynamic keys, classes whose memory goes away, the limits on numbers of
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lockwright.core.frame import Frame
+from lockwright.core.lockuse import LockKey
 
 SUBCLASSES = 8
-
-EXCLUSIVE = 0
-READER = 1
-RECURSIVE_READER = 2
 
 # Usage bits: in the order of the kernel's enum lock_usage_bit, so that a class dump lists them
 # in its order.  The read bit of a state follows its write bit; the ON bits are two further up.
@@ -40,57 +36,6 @@ USAGE_NAMES = (
     "INITIAL USE",
     "INITIAL READ USE",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class LockKey:
-    """What gives a class its identity: the place where its locks are initialised.
-
-    `site` tells two keys of one name apart; the second one prints as name#2.  An outer wait type
-    of 0 prints as the inner one.  Wait types count as without proof of raw nesting: 2 spins,
-    3 sleeps.
-    """
-
-    name: str
-    site: str = ""
-    wait_outer: int = 0
-    wait_inner: int = 0
-    _hash: int = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        # Every acquire looks its key up, and a generated __hash__ would build a tuple each time.
-        value = hash((self.name, self.site, self.wait_outer, self.wait_inner))
-        object.__setattr__(self, "_hash", value)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __reduce__(self) -> tuple[type[LockKey], tuple[str, str, int, int]]:
-        # A string hashes to another number in another process.
-        return LockKey, (self.name, self.site, self.wait_outer, self.wait_inner)
-
-
-class LockUse(NamedTuple):
-    """One acquire as the primitive tells it: the arguments of lock_acquire().
-
-    `instance` is the lock's address, `name` what the lock itself is called where that differs
-    from its key, `nest` the instance of the lock that serialises this nesting.
-    """
-
-    key: LockKey
-    subclass: int
-    instance: int
-    name: str = ""
-    read: int = EXCLUSIVE
-    trylock: bool = False
-    check: bool = True
-    sync: bool = False
-    nest: int | None = None
-
-    @property
-    def map_name(self) -> str:
-        """The lock's own name, without version and subclass."""
-        return self.name or self.key.name
 
 
 class ClassName(NamedTuple):

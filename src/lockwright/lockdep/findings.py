@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lockwright.core.frame import Frame
-from lockwright.lockdep.classes import LockClass, LockUse
+from lockwright.core.lockuse import LockUse
+from lockwright.lockdep.classes import LockClass
 from lockwright.lockdep.graph import TYPE_NAMES, PathStep
 from lockwright.lockdep.held import ChainNode, HeldLock, Stack, TaskLocks, Trace, call_site
 from lockwright.lockdep.reports import (

@@ -31,7 +31,8 @@ from collections import deque
 from typing import NamedTuple
 
 from lockwright.core.frame import Frame
-from lockwright.lockdep.classes import EXCLUSIVE, RECURSIVE_READER, LockClass
+from lockwright.core.lockuse import EXCLUSIVE, RECURSIVE_READER
+from lockwright.lockdep.classes import LockClass
 
 ER, EN, SR, SN = 1, 2, 4, 8
 HELD_EXCLUSIVE = ER | EN

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from lockwright.core.frame import Frame
-from lockwright.lockdep.classes import LockClass, LockKey, LockUse
+from lockwright.core.lockuse import LockKey, LockUse
+from lockwright.lockdep.classes import LockClass
 
 Stack: TypeAlias = tuple[Frame, ...]
 NO_FRAME = Frame("??", 0, 1)

@@ -32,9 +32,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lockwright.core.frame import Frame
+from lockwright.core.lockuse import READER, LockUse
 from lockwright.lockdep import findings
 from lockwright.lockdep.checks import Checks, mark_held
-from lockwright.lockdep.classes import HARDIRQ_ON, READER, SOFTIRQ_ON, ClassName, LockUse
+from lockwright.lockdep.classes import HARDIRQ_ON, SOFTIRQ_ON, ClassName
 from lockwright.lockdep.findings import Attempt, Findings
 from lockwright.lockdep.held import (
     NEST_NOT_HELD,

@@ -1,0 +1,1 @@
+"""eventfs, one module a design; what they share stands in `common`."""

@@ -1,0 +1,267 @@
+"""eventfs v4 (13 July 2023): one mutex for writers, SRCU for readers, a work item that frees.
+
+Source: fs/tracefs/event_inode.c of the v4 series, the whole file.
+
+`eventfs_mutex` guards changes of the lists, and what lookup and open write to `created`, `dentry`
+and `d_parent`; d_iput() writes `created` and `dentry` without it, and lookup, open and release
+read them without it.  `eventfs_srcu` keeps an eventfs_file in memory, but not its dentry, which
+nobody holds a reference on, nor the ei of the events directory, which is freed at once.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from lockwright.core.world import World
+from lockwright.kernel.llist import LList
+from lockwright.kernel.mutex import Mutex
+from lockwright.kernel.once import READ_ONCE, WRITE_ONCE
+from lockwright.kernel.slab import kfree
+from lockwright.kernel.srcu import Srcu
+from lockwright.kernel.workqueue import Work, WorkQueue
+from model.eventfs.common import (
+    EventfsFile,
+    EventfsInode,
+    create_dir,
+    create_file,
+    eventfs_prepare_ef,
+    eventfs_set_ef_status_free,
+)
+from model.tracefs.inode import TRACEFS_EVENT_INODE, get_tracefs
+from model.vfs.dcache import d_invalidate, dget, dput
+from model.vfs.err import EINVAL, ENOMEM, ERR_PTR, IS_ERR, IS_ERR_OR_NULL, is_null
+from model.vfs.libfs import dcache_dir_close, dcache_dir_open, dcache_readdir, simple_lookup
+from model.vfs.objects import (
+    Dentry,
+    File,
+    FileOperations,
+    Inode,
+    InodeOperations,
+    SuperBlock,
+)
+
+LEVEL_MAX = 3
+"""0 events/, 1 events/group/, 2 events/group/event/, 3 events/group/event/file"""
+
+
+class Eventfs4:
+    """The statics of event_inode.c, and its functions."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.mutex = Mutex(world, "eventfs_mutex")
+        self.srcu = Srcu(world, "eventfs_srcu")
+        self.free_list: LList[EventfsFile] = LList(world, "free_list")
+        self.system_unbound_wq = WorkQueue(world, "events_unbound")
+        self.eventfs_work = Work(world, "eventfs_work", self.eventfs_workfn)
+        self.file_operations = FileOperations(
+            open=self.dcache_dir_open_wrapper,
+            release=self.eventfs_release,
+            iterate_shared=dcache_readdir,
+        )
+        self.dir_inode_operations = InodeOperations(lookup=self.eventfs_root_lookup)
+        self.eventfs_set_ef_status_free = eventfs_set_ef_status_free
+
+    def directory_data(self) -> object:
+        """Directories carry no data any more."""
+        return None
+
+    async def eventfs_post_create_dir(self, ef: EventfsFile) -> None:
+        """Tell the children who their parent is.  The caller holds the mutex.
+
+        The children are walked by links in the C; the mutex keeps the list as it is, so that
+        walking them in one step is the same.
+        """
+        dentry: Dentry = await READ_ONCE(ef, "dentry")
+        for ef_child in ef.ei.e_top_files.entries():
+            ef_child.d_parent = dentry
+        await WRITE_ONCE(get_tracefs(dentry.d_inode), "private", ef.ei)
+
+    async def _create(self, sb: SuperBlock, ef: EventfsFile, parent: Dentry) -> Dentry:
+        create = create_file if is_null(ef.ei) else create_dir
+        dentry = await create(sb, ef, parent)
+        await WRITE_ONCE(ef, "dentry", dentry)
+        return dentry
+
+    async def eventfs_root_lookup(self, dir: Inode, dentry: Dentry, flags: int) -> Dentry:
+        """Find a name in a directory, and create its inode.  The caller holds dir's i_rwsem.
+
+        `created` is tested before the mutex is taken, and not again after.
+        """
+        ret: Dentry = None  # type: ignore[assignment]  # NULL
+        ti = get_tracefs(dir)
+        if not ti.flags & TRACEFS_EVENT_INODE:
+            return ret
+        ei: EventfsInode = await READ_ONCE(ti, "private")
+        idx = await self.srcu.read_lock()
+        ef: EventfsFile | None = await ei.e_top_files.first()
+        while ef is not None:
+            if ef.filename == dentry.d_name:
+                ret = await simple_lookup(dir, dentry, flags)
+                if not await READ_ONCE(ef, "created"):
+                    await self._lookup_create(dir.i_sb, ef)
+                    break
+            ef = await ei.e_top_files.next(ef)
+        await self.srcu.read_unlock(idx)
+        return ret
+
+    async def _lookup_create(self, sb: SuperBlock, ef: EventfsFile) -> None:
+        await self.mutex.lock()
+        await WRITE_ONCE(ef, "created", True)
+        made = await self._create(sb, ef, ef.d_parent)
+        if IS_ERR_OR_NULL(made):
+            await WRITE_ONCE(ef, "created", False)
+            await self.mutex.unlock()
+            return
+        if not is_null(ef.ei):
+            await self.eventfs_post_create_dir(ef)
+        await WRITE_ONCE(await READ_ONCE(ef, "dentry"), "d_fsdata", ef)
+        await self.mutex.unlock()
+        await dput(await READ_ONCE(ef, "dentry"))
+
+    async def dcache_dir_open_wrapper(self, inode: Inode, file: File) -> int:
+        """Create what is in the directory and not there yet, and hold on to all of it.
+
+        Takes the directory's i_rwsem under the mutex; lookup takes the mutex under i_rwsem.
+        """
+        ti = get_tracefs(inode)
+        if not ti.flags & TRACEFS_EVENT_INODE:
+            return -EINVAL
+        ei: EventfsInode = await READ_ONCE(ti, "private")
+        idx = await self.srcu.read_lock()
+        ef: EventfsFile | None = await ei.e_top_files.first()
+        while ef is not None:
+            if await READ_ONCE(ef, "created"):
+                await dget(await READ_ONCE(ef, "dentry"))
+            else:
+                await self.mutex.lock()
+                await WRITE_ONCE(ef, "created", True)
+                await inode.i_rwsem.down_write()
+                made = await self._create(inode.i_sb, ef, file.f_dentry)
+                await inode.i_rwsem.up_write()
+                if IS_ERR_OR_NULL(made):
+                    await WRITE_ONCE(ef, "created", False)
+                else:
+                    if not is_null(ef.ei):
+                        await self.eventfs_post_create_dir(ef)
+                    await WRITE_ONCE(await READ_ONCE(ef, "dentry"), "d_fsdata", ef)
+                await self.mutex.unlock()
+            ef = await ei.e_top_files.next(ef)
+        await self.srcu.read_unlock(idx)
+        return await dcache_dir_open(inode, file)
+
+    async def eventfs_release(self, inode: Inode, file: File) -> int:
+        """Let go of whatever is in the directory now, whether the open held it or not."""
+        ti = get_tracefs(inode)
+        if not ti.flags & TRACEFS_EVENT_INODE:
+            return -EINVAL
+        ei: EventfsInode = await READ_ONCE(ti, "private")
+        idx = await self.srcu.read_lock()
+        ef: EventfsFile | None = await ei.e_top_files.first()
+        while ef is not None:
+            if await READ_ONCE(ef, "created"):
+                await dput(await READ_ONCE(ef, "dentry"))
+            ef = await ei.e_top_files.next(ef)
+        await self.srcu.read_unlock(idx)
+        return await dcache_dir_close(inode, file)
+
+    async def eventfs_add_subsystem_dir(self, name: str, parent: Dentry) -> EventfsFile:
+        """Add a directory below the events directory."""
+        if is_null(parent):
+            return ERR_PTR(EventfsFile, -EINVAL)
+        ei: EventfsInode = await READ_ONCE(get_tracefs(parent.d_inode), "private")
+        ef = await eventfs_prepare_ef(
+            self.world, name, self.file_operations, self.dir_inode_operations, None
+        )
+        if not IS_ERR(ef):
+            await self.mutex.lock()
+            ef.head = ei.e_top_files
+            await ei.e_top_files.add_tail(ef)
+            ef.d_parent = parent
+            await self.mutex.unlock()
+        return ef
+
+    async def _add(self, ef: EventfsFile, ef_parent: EventfsFile) -> None:
+        """What add_dir and add_file end with.  The parent's dentry may be dying meanwhile."""
+        await self.mutex.lock()
+        ef.head = ef_parent.ei.e_top_files
+        await ef.head.add_tail(ef)
+        ef.d_parent = await READ_ONCE(ef_parent, "dentry")
+        await self.mutex.unlock()
+
+    async def eventfs_add_dir(self, name: str, ef_parent: EventfsFile) -> EventfsFile:
+        """Add a directory; its parent's dentry, if there is one now, is remembered."""
+        if is_null(ef_parent):
+            return ERR_PTR(EventfsFile, -EINVAL)
+        ef = await eventfs_prepare_ef(
+            self.world, name, self.file_operations, self.dir_inode_operations, None
+        )
+        if not IS_ERR(ef):
+            await self._add(ef, ef_parent)
+        return ef
+
+    async def eventfs_add_file(
+        self, name: str, ef_parent: EventfsFile, data: object, fop: FileOperations
+    ) -> int:
+        """Add a file; 0 or an errno."""
+        if is_null(ef_parent):
+            return -EINVAL
+        ef = await eventfs_prepare_ef(self.world, name, fop, None, data)
+        if IS_ERR(ef):
+            return -ENOMEM
+        await self._add(ef, ef_parent)
+        return 0
+
+    async def eventfs_workfn(self) -> None:
+        """Drop a reference on the dentry of each removed ef, if it has one by now, and free it."""
+        for ef in await self.free_list.del_all():
+            if await READ_ONCE(ef, "created"):
+                dentry: Dentry = await READ_ONCE(ef, "dentry")
+                if not is_null(dentry):
+                    await dput(dentry)
+            if not is_null(ef.ei):
+                await kfree(ef.ei)
+            await kfree(ef)
+
+    async def free_ef(self, ef: EventfsFile) -> None:
+        """The SRCU callback: it may not sleep, and so leaves the dput() to a work item."""
+        if not await self.free_list.add(ef):
+            return
+        await self.system_unbound_wq.queue_work(self.eventfs_work)
+
+    async def eventfs_remove_rec(self, ef: EventfsFile, level: int) -> None:
+        """Unlink an ef and what is below it, children first.  The caller holds the mutex.
+
+        d_invalidate() is called without a reference of our own.
+        """
+        if is_null(ef):
+            return
+        if level > LEVEL_MAX:
+            return
+        if not is_null(ef.ei):
+            for ef_child in ef.ei.e_top_files.entries():
+                await self.eventfs_remove_rec(ef_child, level + 1)
+        if await READ_ONCE(ef, "created"):
+            dentry: Dentry = await READ_ONCE(ef, "dentry")
+            if not is_null(dentry):
+                await d_invalidate(dentry)
+        await ef.head.del_rcu(ef)
+        await self.srcu.call_srcu(partial(self.free_ef, ef), "free_ef")
+
+    async def eventfs_remove(self, ef: EventfsFile) -> None:
+        """Remove a file or directory with all that is in it."""
+        if is_null(ef):
+            return
+        await self.mutex.lock()
+        await self.eventfs_remove_rec(ef, 0)
+        await self.mutex.unlock()
+
+    async def eventfs_remove_events_dir(self, dentry: Dentry) -> None:
+        """Remove the events directory itself; its ei is freed at once."""
+        if is_null(dentry) or is_null(dentry.d_inode):
+            return
+        ti = get_tracefs(dentry.d_inode)
+        ei: EventfsInode = await READ_ONCE(ti, "private")
+        await d_invalidate(dentry)
+        await dput(dentry)
+        await kfree(ei)

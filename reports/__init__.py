@@ -1,0 +1,1 @@
+"""What came of it: our own report, and the committed baselines."""

@@ -1,0 +1,92 @@
+"""`lockwright replay`: the same interleaving again, column by column."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from lockwright.commands.crash import crash_text
+from lockwright.commands.output import FORMATS, Output
+from lockwright.core.errors import LockwrightError, UsageError
+from lockwright.core.finding import Finding
+from lockwright.explore.record import Record
+from lockwright.project import Project, load_project
+from lockwright.report.findings import broken_text, events_text, folded
+from lockwright.session import Options, Session
+from lockwright.token import Token, parse_token
+
+VERSION = 1
+MODEL_FAILED = 4
+
+
+@click.command("replay", short_help="One interleaving again, from its token.")
+@click.argument("token")
+@click.option("--format", "fmt", type=FORMATS, default="text", show_default=True)
+@click.option("--force", is_flag=True, help="Try a token of another model version all the same.")
+def replay(token: str, *, fmt: str, force: bool) -> int:
+    """Run one execution along a token's schedule and print it.
+
+    Exit status: 1 if a rule is broken in it, 0 if none is, 2 if the token does not fit.
+    """
+    wanted = parse_token(token)
+    out = Output()
+    with redirect_stdout(sys.stderr):
+        project = load_project(Path.cwd())
+        session = _session(project, wanted, force=force)
+        try:
+            record, findings = session.run_once(wanted.schedule)
+        except LockwrightError:
+            raise
+        except Exception as error:
+            click.echo(f"lockwright: {crash_text(session, error)}", err=True)
+            return MODEL_FAILED
+    if fmt == "json":
+        if not record.misfit:
+            out.json(_as_json(session, record, findings))
+    else:
+        _print(out, session, record, findings)
+    if record.misfit:
+        raise UsageError(record.misfit)
+    return 1 if findings else 0
+
+
+def _session(project: Project, token: Token, *, force: bool) -> Session:
+    scenario = project.scenario(token.scenario)
+    if token.version != project.version and not force:
+        raise UsageError(
+            f"token of another model version: it was made with {token.version or 'none'}, the "
+            f"model here is {project.version}; run check again, or try --force"
+        )
+    scenario = scenario.with_parameters(dict(token.parameters))
+    return Session(scenario, replace(Options(), strategy="replay", version=project.version))
+
+
+def _as_json(session: Session, record: Record, findings: list[Finding]) -> dict[str, object]:
+    return {
+        "version": VERSION,
+        "scenario": session.scenario.name,
+        "parameters": dict(session.scenario.parameters),
+        "events": [event.as_json() for event in record.events],
+        "findings": [finding.as_json() for finding in findings],
+    }
+
+
+def _print(out: Output, session: Session, record: Record, findings: list[Finding]) -> None:
+    scenario = session.scenario
+    title = f": {scenario.title}" if scenario.title else ""
+    out.head("\n".join(folded(f"{scenario.name}{title}", out.width)))
+    out.say()
+    out.say(events_text(tuple(record.events), out.width))
+    if record.misfit:
+        return
+    for finding in findings:
+        out.say()
+        out.say(broken_text(finding, out.width))
+    if not findings:
+        out.say()
+        out.say("no rule is broken in this execution")
+        out.say("(check judges lock order and data races over many, this was one)")

@@ -1,0 +1,281 @@
+"""Kernel lists whose readers walk them link by link, without the writers' lock.
+
+Source: include/linux/list.h, include/linux/rculist.h.
+
+Writers are serialised by a lock of the model's; what they all write, the list itself stands for
+(the head's `prev`).  Readers touch only the links they follow.  `list_add_tail` and
+`list_add_tail_rcu` do the same here, where memory is sequentially consistent; the data-race check
+tells them apart by `publishes`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+
+from lockwright.core.errors import KernelOops
+from lockwright.core.location import Location
+from lockwright.core.operation import Operation
+from lockwright.kernel.slab import Slab, check_alive
+
+if TYPE_CHECKING:
+    from lockwright.core.task import Task
+    from lockwright.core.world import World
+
+S = TypeVar("S", bound=Slab)
+
+POISON = "LIST_POISON1"
+NULL = "NULL"
+
+
+class Link(Location):
+    """One `next` pointer.  `value` is the node it leads to, None at the end of the list, POISON
+    after list_del(), or NULL where the memory has been put to another use.
+    """
+
+    __slots__ = ()
+
+
+class ListHead(Location, Generic[S]):
+    """A list_head and the links of the nodes on it.
+
+    Invariant: `value` is the tuple of nodes on the list, as its writers see it; `links[node]`
+    exists for each node that was ever on it, and following the links of the nodes on it from
+    `head` leads through `value`.
+    """
+
+    __slots__ = ("head", "links")
+
+    value: tuple[S, ...]
+
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(world, (), name)
+        self.head = Link(world, None, f"{name}.next")
+        self.links: dict[S, Link] = {}
+
+    def add_tail(self, node: S) -> Operation:
+        """list_add_tail(): plain stores."""
+        return _Add(self, node, "list_add_tail")
+
+    def add_tail_rcu(self, node: S) -> Operation:
+        """list_add_tail_rcu(): readers see the node complete."""
+        return _Publish(self, node, "list_add_tail_rcu")
+
+    def add(self, node: S) -> Operation:
+        """list_add(): in front, plain stores."""
+        return _Add(self, node, "list_add")
+
+    def add_rcu(self, node: S) -> Operation:
+        """list_add_rcu(): in front; readers see the node complete."""
+        return _Publish(self, node, "list_add_rcu")
+
+    def del_rcu(self, node: S) -> Operation:
+        """list_del_rcu(): readers that stand on the node still find their way."""
+        return _Delete(self, node, "list_del_rcu")
+
+    def del_(self, node: S) -> Operation:
+        """list_del(): the node's links are poisoned, and following them is a finding."""
+        return _Delete(self, node, "list_del")
+
+    def overwrite(self, node: S) -> Operation:
+        """The node's `next`, once it is off the list, is used for something else and becomes NULL.
+
+        For unions: call_rcu() clears the `next` of a rcu_head that shares its memory.
+        """
+        return _Overwrite(self, node, "overwrite next")
+
+    def first(self) -> Operation:
+        """`node = await lst.first()`: follow the head's link; None if the list is empty."""
+        return _First(self)
+
+    def next(self, node: S) -> Operation:
+        """`node = await lst.next(node)`: follow a node's link; None at the end."""
+        return _Next(self, node)
+
+    def empty(self) -> Operation:
+        """list_empty()"""
+        return _Empty(self)
+
+    def entries(self) -> list[S]:
+        """All nodes, for whoever holds the writers' lock: plain reads, no scheduling point."""
+        acc = self.world.acc
+        acc.append(self.head.reading)
+        for node in self.value:
+            touch(node, acc)
+            acc.append(self.links[node].reading)
+        return list(self.value)
+
+    def peek(self) -> tuple[S, ...]:
+        """All nodes, unseen by the machine.  For rules and reports."""
+        return self.value
+
+    def link_before(self, at: int, touched: list[int]) -> Link:
+        """The link that leads to place `at` of the list."""
+        if at == 0:
+            return self.head
+        node = self.value[at - 1]
+        touch(node, touched)
+        return self.links[node]
+
+
+def touch(node: Slab, touched: list[int]) -> None:
+    """Touch a node's memory.  Raises the oops of a use-after-free."""
+    touched.append(node.life.reading)
+    check_alive(node, "list")
+
+
+class _Write(Operation, Generic[S]):
+    """Base of the writers' operations."""
+
+    __slots__ = ("kind", "loc", "node")
+
+    publishes: ClassVar[bool] = False
+    loc: ListHead[S]
+
+    def __init__(self, loc: ListHead[S], node: S, kind: str) -> None:
+        self.loc = loc
+        self.node = node
+        self.kind = kind  # type: ignore[misc]  # each call has its own name
+
+    def describe(self) -> str:
+        return f"{self.kind}({self.node.describe()}, {self.loc.name})"
+
+    def corrupt(self, task: Task, how: str) -> KernelOops:
+        node = self.node
+        return KernelOops(
+            "list corruption",
+            f"{self.kind}() by {task.comm}: {node.describe()} is {how} {self.loc.name}",
+            f"{self.kind}(): {node.cache or type(node).__name__} is {how} {self.loc.name}",
+        )
+
+
+class _Add(_Write[S]):
+    __slots__ = ()
+
+    def run(self, task: Task, touched: list[int]) -> None:
+        lst = self.loc
+        node = self.node
+        touched.append(lst.writing)
+        touch(node, touched)
+        nodes = lst.value
+        if node in nodes:
+            raise self.corrupt(task, "already on")
+        link = lst.links.get(node)
+        if link is None:
+            link = lst.links[node] = Link(lst.world, None, f"{node.name}->next")
+        at = len(nodes) if "tail" in self.kind else 0
+        before = lst.link_before(at, touched)
+        link.value = before.value
+        before.value = node
+        touched.append(link.writing)
+        touched.append(before.writing)
+        lst.value = (*nodes[:at], node, *nodes[at:])
+
+
+class _Publish(_Add[S]):
+    __slots__ = ()
+
+    publishes = True
+
+
+class _Delete(_Write[S]):
+    __slots__ = ()
+
+    def run(self, task: Task, touched: list[int]) -> None:
+        lst = self.loc
+        node = self.node
+        touched.append(lst.writing)
+        touch(node, touched)
+        nodes = lst.value
+        if node not in nodes:
+            raise self.corrupt(task, "not on")
+        at = nodes.index(node)
+        link = lst.links[node]
+        before = lst.link_before(at, touched)
+        before.value = link.value
+        touched.append(before.writing)
+        if self.kind == "list_del":
+            link.value = POISON
+            touched.append(link.writing)
+        else:
+            touched.append(link.reading)
+        lst.value = nodes[:at] + nodes[at + 1 :]
+
+
+class _Overwrite(_Write[S]):
+    __slots__ = ()
+
+    def run(self, task: Task, touched: list[int]) -> None:
+        lst = self.loc
+        node = self.node
+        touched.append(lst.reading)
+        touch(node, touched)
+        if node in lst.value:
+            raise self.corrupt(task, "still on")
+        link = lst.links.get(node)
+        if link is None:
+            raise self.corrupt(task, "not yet on")
+        link.value = NULL
+        touched.append(link.writing)
+
+
+class _First(Operation, Generic[S]):
+    __slots__ = ("loc",)
+
+    kind = "list_first"
+    loc: ListHead[S]
+
+    def __init__(self, loc: ListHead[S]) -> None:
+        self.loc = loc
+
+    def run(self, task: Task, touched: list[int]) -> S | None:
+        head = self.loc.head
+        touched.append(head.reading)
+        node: S | None = head.value
+        return node
+
+
+class _Next(Operation, Generic[S]):
+    __slots__ = ("loc", "node")
+
+    kind = "list_next"
+    loc: ListHead[S]
+
+    def __init__(self, loc: ListHead[S], node: S) -> None:
+        self.loc = loc
+        self.node = node
+
+    def run(self, task: Task, touched: list[int]) -> S | None:
+        node = self.node
+        touch(node, touched)
+        link = self.loc.links.get(node)
+        if link is not None:
+            touched.append(link.reading)
+        value = link.value if link is not None else NULL
+        if isinstance(value, str):
+            kind = "general protection fault" if value == POISON else "NULL pointer dereference"
+            raise KernelOops(
+                kind,
+                f"{kind}: {task.comm} walks {self.loc.name} and follows {value} "
+                f"in {node.describe()}",
+                f"{self.loc.name} leads to {value}",
+            )
+        following: S | None = value
+        return following
+
+    def describe(self) -> str:
+        return f"{self.kind}({self.node.describe()}, {self.loc.name})"
+
+
+class _Empty(Operation, Generic[S]):
+    __slots__ = ("loc",)
+
+    kind = "list_empty"
+    loc: ListHead[S]
+
+    def __init__(self, loc: ListHead[S]) -> None:
+        self.loc = loc
+
+    def run(self, task: Task, touched: list[int]) -> bool:
+        head = self.loc.head
+        touched.append(head.reading)
+        return head.value is None

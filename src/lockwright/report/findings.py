@@ -1,0 +1,70 @@
+"""A finding as text: what broke, whether it really happens, the interleaving, the replay line."""
+
+from __future__ import annotations
+
+import textwrap
+
+from lockwright.core.event import Event
+from lockwright.core.finding import Finding
+from lockwright.report.columns import WIDTH, columns
+
+
+def finding_text(finding: Finding, width: int = WIDTH, *, shown: int = 0) -> str:
+    """The whole report of a finding.  A kernel-style report is printed as it is.
+
+    `shown` is the number of the finding that has printed this interleaving before, or 0.
+    """
+    parts = [broken_text(finding, width)]
+    if finding.reality:
+        parts.append("\n".join(reality_lines(finding, width)))
+    if shown:
+        parts.append(f"interleaving: as in finding {shown}")
+    elif finding.events:
+        parts.append(columns(finding.events, width))
+    if finding.token:
+        parts.append(replay_line(finding.token))
+    return "\n\n".join(parts)
+
+
+def broken_text(finding: Finding, width: int = WIDTH) -> str:
+    """What broke: the report as the kernel prints it, or the message and what there is to say."""
+    if finding.text:
+        return finding.text.strip("\n")
+    lines = folded(f"{finding.kind}: {finding.message}", width)
+    if finding.lines:
+        lines += [part for line in finding.lines for part in folded(line, width)]
+    elif finding.chain:
+        lines += [part for frame in finding.chain for part in folded(f"  {frame}", width)]
+    return "\n".join(lines)
+
+
+def reality_lines(finding: Finding, width: int = WIDTH) -> list[str]:
+    """Whether a predicted deadlock happens, and why; the proof's token stays in one piece."""
+    why, replay, token = finding.because.partition("; replay ")
+    lines = folded(f"{finding.reality}: {why}", width)
+    return [*lines, replay_line(token)] if replay else lines
+
+
+def repeated_text(finding: Finding, scenario: str, width: int = WIDTH) -> str:
+    """One that was printed in full at another scenario."""
+    here = f"; here {finding.reality}" if finding.reality else ""
+    said = f"{finding.kind}: {finding.message}: as in {scenario}{here}"
+    return "\n".join([*folded(said, width), replay_line(finding.token)])
+
+
+def replay_line(token: str) -> str:
+    """The command that makes the execution happen again; never wrapped."""
+    return f"replay: lockwright replay '{token}'"
+
+
+def events_text(events: tuple[Event, ...], width: int = WIDTH) -> str:
+    """The interleaving, or that there was no step."""
+    return columns(events, width) or "no step was taken"
+
+
+def folded(line: str, width: int = WIDTH) -> list[str]:
+    """A line cut at spaces, what follows indented two more than its beginning."""
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.wrap(
+        line, width, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True
+    ) or [""]

@@ -1,0 +1,1 @@
+"""How the designs are stressed: scenarios and workloads."""

@@ -1,0 +1,322 @@
+"""What happens in the eventfs scenarios, whatever the design: who does what at the same time.
+
+Each case gets a mounted tracefs with the event kp1, all cold but the directory `kprobes`, and
+spawns its tasks.  `eventfs_v3` and `eventfs_v4` make scenarios of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from model.tracing.setup import Tracing
+from model.vfs.err import NAME_MAX
+from stress.workloads import (
+    create_event,
+    hold_open,
+    list_directory,
+    open_and_close,
+    read_file,
+    remove_event,
+    remove_then_stat,
+    reproduce,
+    stat,
+)
+
+KP1 = "kprobes/kp1"
+ENABLE = "kprobes/kp1/enable"
+FILTER = "kprobes/kp1/filter"
+TRACE_CMD_PID = 840
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case: `files` are in each event's directory."""
+
+    name: str
+    title: str
+    spawn: Callable[[Tracing], None]
+    files: tuple[str, ...]
+
+
+CASES: dict[str, Case] = {}
+
+
+def _case(*files: str) -> Callable[[Callable[[Tracing], None]], None]:
+    """Make the decorated function a case, under its name; its docstring is the title."""
+
+    def keep(spawn: Callable[[Tracing], None]) -> None:
+        title = (spawn.__doc__ or "").partition("\n")[0]
+        CASES[spawn.__name__] = Case(spawn.__name__, title, spawn, files)
+
+    return keep
+
+
+def _spawn(at: Tracing, *tasks: tuple[str, Coroutine[Any, Any, Any]]) -> None:
+    """Spawn tasks in order; the first has the process id that the mails have."""
+    for nth, (comm, coro) in enumerate(tasks):
+        at.sb.world.spawn(coro, comm, pid=TRACE_CMD_PID + nth)
+
+
+# One task alone.
+
+
+@_case("enable")
+def create_alone(at: Tracing) -> None:
+    """A kprobe event is made, and a file of it is read."""
+
+    async def user() -> None:
+        await create_event(at, "kp2")
+        await read_file(at, "kprobes/kp2/enable")
+
+    at.expect("kp2")
+    _spawn(at, ("bash", user()))
+
+
+@_case("enable")
+def stat_alone(at: Tracing) -> None:
+    """A cold file is looked up twice."""
+
+    async def user() -> None:
+        await stat(at, ENABLE)
+        await stat(at, ENABLE)
+
+    _spawn(at, ("stat", user()))
+
+
+@_case("enable", "filter")
+def list_alone(at: Tracing) -> None:
+    """A directory is listed twice."""
+
+    async def user() -> None:
+        await list_directory(at, KP1)
+        await list_directory(at, KP1)
+
+    _spawn(at, ("ls", user()))
+
+
+@_case("enable")
+def remove_alone(at: Tracing) -> None:
+    """A cold event is removed."""
+    _spawn(at, ("bash", remove_then_stat(at, "kp1")))
+
+
+@_case("enable")
+def remove_enabled(at: Tracing) -> None:
+    """An enabled event is not removed."""
+    at.tr.events["kp1"].enabled = True
+    _spawn(at, ("bash", remove_then_stat(at, "kp1")))
+
+
+@_case("enable")
+def stat_then_remove(at: Tracing) -> None:
+    """A file is looked up, and then its event is removed."""
+
+    async def user() -> None:
+        await stat(at, ENABLE)
+        await remove_then_stat(at, "kp1")
+
+    _spawn(at, ("bash", user()))
+
+
+@_case("enable", "filter")
+def stat_then_open(at: Tracing) -> None:
+    """trace-cmd looks a file up and then opens its directory: the splat of the mail thread."""
+
+    async def user() -> None:
+        await stat(at, ENABLE)
+        await open_and_close(at, KP1)
+
+    at.warm(KP1)
+    _spawn(at, ("trace-cmd", user()))
+
+
+@_case("enable")
+def reproducer(at: Tracing) -> None:
+    """An event is made, its directory is listed, it is removed: the reproducer of the mails."""
+    at.expect("kp2")
+    _spawn(at, ("bash", reproduce(at, "kp2")))
+
+
+@_case("x" * (NAME_MAX + 1))
+def long_name(at: Tracing) -> None:
+    """A file whose name is too long for the VFS is looked up."""
+    at.warm(KP1)
+    _spawn(at, ("stat", stat(at, f"{KP1}/{'x' * (NAME_MAX + 1)}")))
+
+
+# Two tasks.
+
+
+@_case("enable")
+def lookup_vs_lookup(at: Tracing) -> None:
+    """Two tasks look up one cold file."""
+    at.warm(KP1)
+    _spawn(at, ("stat-1", stat(at, ENABLE)), ("stat-2", stat(at, ENABLE)))
+
+
+@_case("enable")
+def lookup_vs_deep_lookup(at: Tracing) -> None:
+    """A cold directory is looked up while a file in it is."""
+    _spawn(at, ("stat-1", stat(at, KP1)), ("stat-2", stat(at, ENABLE)))
+
+
+@_case("enable")
+def open_vs_lookup(at: Tracing) -> None:
+    """A directory is opened while a cold file in it is looked up."""
+    at.warm(KP1)
+    _spawn(at, ("trace-cmd", hold_open(at, KP1)), ("stat", stat(at, ENABLE)))
+
+
+@_case("enable")
+def list_vs_lookup(at: Tracing) -> None:
+    """A directory is listed while a cold file in it is looked up."""
+    at.warm(KP1)
+    _spawn(at, ("ls", list_directory(at, KP1)), ("stat", stat(at, ENABLE)))
+
+
+@_case("enable")
+def open_vs_open(at: Tracing) -> None:
+    """Two tasks open one cold directory; one closes it."""
+    at.warm(KP1)
+    _spawn(at, ("ls-1", open_and_close(at, KP1)), ("ls-2", hold_open(at, KP1)))
+
+
+@_case("enable")
+def close_vs_close(at: Tracing) -> None:
+    """Two tasks open and close one directory, which is cached with what is in it."""
+    at.warm(ENABLE)
+    _spawn(at, ("ls-1", open_and_close(at, KP1)), ("ls-2", open_and_close(at, KP1)))
+
+
+@_case("enable")
+def open_close_vs_open_close(at: Tracing) -> None:
+    """Two tasks open one cold directory and close it again."""
+    at.warm(KP1)
+    _spawn(at, ("ls-1", open_and_close(at, KP1)), ("ls-2", open_and_close(at, KP1)))
+
+
+@_case("enable")
+def open_vs_read(at: Tracing) -> None:
+    """A directory is opened while a file in it is read."""
+    at.warm(KP1)
+    _spawn(at, ("trace-cmd", hold_open(at, KP1)), ("cat", read_file(at, ENABLE)))
+
+
+@_case("enable")
+def lookup_vs_remove(at: Tracing) -> None:
+    """A cold file is looked up while its event is removed."""
+    at.warm(KP1)
+    _spawn(at, ("stat", stat(at, ENABLE)), ("bash", remove_then_stat(at, "kp1")))
+
+
+@_case("enable")
+def open_vs_remove(at: Tracing) -> None:
+    """A directory is opened while its event is removed."""
+    at.warm(KP1)
+    _spawn(at, ("trace-cmd", hold_open(at, KP1)), ("bash", remove_then_stat(at, "kp1")))
+
+
+@_case("enable", "filter")
+def list_vs_remove(at: Tracing) -> None:
+    """A directory is listed while its event is removed."""
+    at.warm(KP1)
+    _spawn(at, ("ls", open_and_close(at, KP1)), ("bash", remove_event(at, "kp1")))
+
+
+@_case("enable")
+def read_vs_remove(at: Tracing) -> None:
+    """A file is read while its event is removed."""
+    at.warm(ENABLE)
+    _spawn(at, ("cat", read_file(at, ENABLE)), ("bash", remove_event(at, "kp1")))
+
+
+@_case("enable")
+def read_vs_remove_busy(at: Tracing) -> None:
+    """A file is read while its event is removed, in a core where an open file makes it busy."""
+    at.warm(ENABLE)
+    _spawn(at, ("cat", read_file(at, ENABLE)), ("bash", remove_event(at, "kp1")))
+
+
+@_case("enable")
+def lookup_vs_create(at: Tracing) -> None:
+    """An event is made while its file is looked up."""
+    at.expect("kp2")
+    _spawn(at, ("stat", stat(at, "kprobes/kp2/enable")), ("bash", create_event(at, "kp2")))
+
+
+@_case("enable")
+def list_vs_create(at: Tracing) -> None:
+    """The directory of all kprobes is held open while an event is made and a file of it used."""
+
+    async def user() -> None:
+        await create_event(at, "kp2")
+        await stat(at, "kprobes/kp2/enable")
+
+    at.expect("kp2")
+    at.warm(KP1)
+    _spawn(at, ("ls", open_and_close(at, "kprobes")), ("bash", user()))
+
+
+@_case("enable")
+def create_vs_remove(at: Tracing) -> None:
+    """One event is made while another is removed."""
+    at.expect("kp2")
+    at.warm(KP1)
+    _spawn(at, ("bash-1", create_event(at, "kp2")), ("bash-2", remove_then_stat(at, "kp1")))
+
+
+@_case("enable")
+def remove_vs_remove(at: Tracing) -> None:
+    """Two tasks remove one event."""
+    at.warm(ENABLE)
+    _spawn(at, ("bash-1", remove_event(at, "kp1")), ("bash-2", remove_event(at, "kp1")))
+
+
+# Three tasks.
+
+
+@_case("enable")
+def open_lookup_remove(at: Tracing) -> None:
+    """A directory is opened, a cold file in it looked up, and its event removed."""
+    at.warm(KP1)
+    _spawn(
+        at,
+        ("trace-cmd", hold_open(at, KP1)),
+        ("stat", stat(at, ENABLE)),
+        ("bash", remove_event(at, "kp1")),
+    )
+
+
+@_case()
+def writer_starves(at: Tracing) -> None:
+    """Missing names are looked up in two directories while an event is made."""
+    at.expect("kp2")
+    for name in ("kp1", "kp3"):
+        if name not in at.tr.events:
+            at.add_event(name)
+        at.warm(f"kprobes/{name}")
+        at.sb.declare(f"tracing/events/kprobes/{name}/missing")
+    _spawn(
+        at,
+        ("stat-1", stat(at, "kprobes/kp1/missing")),
+        ("stat-2", stat(at, "kprobes/kp3/missing")),
+        ("bash", create_event(at, "kp2")),
+    )
+
+
+@_case("enable")
+def reproducer_with_lister(at: Tracing) -> None:
+    """An event is made and removed, while another task opens and closes its directory."""
+
+    async def user() -> None:
+        await create_event(at, "kp2")
+        await remove_then_stat(at, "kp2")
+
+    at.expect("kp2")
+    _spawn(
+        at,
+        ("bash", user()),
+        ("ls", open_and_close(at, "kprobes/kp2")),
+    )
