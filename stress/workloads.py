@@ -1,10 +1,12 @@
 """What tasks do: one user's action each, with its outcome noted.
 
-Each is a coroutine function of a `Tracing` and a path below `events`.
+Each is a coroutine function of a `Tracing` and a path below `events`, or the empty path for that
+directory.  Walks start at the root of tracefs, which its mount holds.
 """
 
 from __future__ import annotations
 
+from model.tracing.core import event_trace_del_tracer
 from model.tracing.kprobe import create_dyn_event
 from model.tracing.setup import Outcome, Result, Tracing
 from model.vfs.err import IS_ERR, PTR_ERR
@@ -23,14 +25,18 @@ def _note(at: Tracing, call: str, path: str, result: Result) -> Result:
     return result
 
 
+def _full(path: str) -> str:
+    return f"events/{path}" if path else "events"
+
+
 async def stat(at: Tracing, path: str) -> Result:
     """stat PATH"""
-    return _note(at, "stat", path, await __do_sys_newfstatat(at.top, path))
+    return _note(at, "stat", path, await __do_sys_newfstatat(at.sb.s_root, _full(path)))
 
 
 async def hold_open(at: Tracing, path: str, flags: int = 0) -> File:
     """Open a file or directory, and leave it open."""
-    file = await __x64_sys_openat(at.top, path, flags)
+    file = await __x64_sys_openat(at.sb.s_root, _full(path), flags)
     _note(at, "open", path, PTR_ERR(file) if IS_ERR(file) else 0)
     return file
 
@@ -68,10 +74,15 @@ async def remove_event(at: Tracing, name: str) -> Result:
     return _note(at, "remove", f"kprobes/{name}", await create_dyn_event(at.tr, f"-:{name}"))
 
 
+async def remove_instance(at: Tracing) -> None:
+    """rmdir of a trace instance: its whole events directory goes."""
+    await event_trace_del_tracer(at.tr)
+
+
 async def remove_then_stat(at: Tracing, name: str) -> None:
     """Remove an event, and look whether its directory is gone."""
     if await remove_event(at, name) == 0:
-        result = await __do_sys_newfstatat(at.top, f"kprobes/{name}")
+        result = await __do_sys_newfstatat(at.sb.s_root, _full(f"kprobes/{name}"))
         _note(at, "stat after remove", f"kprobes/{name}", result)
 
 

@@ -166,8 +166,8 @@ async def create_dir(sb: SuperBlock, ef: EventfsFile, parent: Dentry) -> Dentry:
     return dentry
 
 
-async def eventfs_set_ef_status_free(dentry: Dentry) -> None:
-    """A dentry dies: its ef forgets it.  No lock at all, in v3 and v4 alike.
+async def _set_ef_status_free(dentry: Dentry) -> None:
+    """The body of eventfs_set_ef_status_free() in v3 and v4.
 
     The parent's inode is read for its flag; where the parent is dead, too, that is a NULL
     pointer, which get_tracefs() turns into one that is not NULL, and the C's test for NULL

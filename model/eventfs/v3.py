@@ -20,14 +20,14 @@ from lockwright.kernel.slab import kfree
 from model.eventfs.common import (
     EventfsFile,
     EventfsInode,
+    _set_ef_status_free,
     create_dir,
     create_file,
     eventfs_prepare_ef,
-    eventfs_set_ef_status_free,
 )
 from model.tracefs.inode import TRACEFS_EVENT_INODE, get_tracefs
 from model.vfs.dcache import d_invalidate, dget, dput
-from model.vfs.err import EINVAL, ENOMEM, ERR_PTR, IS_ERR, IS_ERR_OR_NULL, is_null
+from model.vfs.err import EINVAL, ENOMEM, ERR_PTR, IS_ERR, IS_ERR_OR_NULL, follow, is_null
 from model.vfs.libfs import dcache_dir_close, dcache_dir_open, dcache_readdir, simple_lookup
 from model.vfs.objects import (
     Dentry,
@@ -96,11 +96,14 @@ class Eventfs3:
             iterate_shared=dcache_readdir,
         )
         self.dir_inode_operations = InodeOperations(lookup=self.eventfs_root_lookup)
-        self.eventfs_set_ef_status_free = eventfs_set_ef_status_free
 
     def directory_data(self) -> object:
         """Directories carry a pointer to the semaphore."""
         return self.rwsem
+
+    async def eventfs_set_ef_status_free(self, dentry: Dentry) -> None:
+        """A dentry dies: its ef forgets it.  No lock at all."""
+        await _set_ef_status_free(dentry)
 
     async def eventfs_post_create_dir(self, ef: EventfsFile, dentry: Dentry) -> None:
         """Tell the children who their parent is.  The caller holds the semaphore for reading.
@@ -113,7 +116,7 @@ class Eventfs3:
         for ef_child in ef.ei.e_top_files.entries():
             await WRITE_ONCE(ef_child, "d_parent", dentry)
         await sem.up_read()
-        await WRITE_ONCE(get_tracefs(dentry.d_inode), "private", ef.ei)
+        await WRITE_ONCE(get_tracefs(follow(dentry.d_inode)), "private", ef.ei)
 
     async def _create(self, sb: SuperBlock, ef: EventfsFile, parent: Dentry) -> Dentry:
         create = create_file if is_null(ef.ei) else create_dir
@@ -207,7 +210,7 @@ class Eventfs3:
         """Add a directory below the events directory."""
         if is_null(parent):
             return ERR_PTR(EventfsFile, -EINVAL)
-        ei: EventfsInode = await READ_ONCE(get_tracefs(parent.d_inode), "private")
+        ei: EventfsInode = await READ_ONCE(get_tracefs(follow(parent.d_inode)), "private")
         ef = await eventfs_prepare_ef(
             self.world, name, self.file_operations, self.dir_inode_operations, self.rwsem
         )
@@ -277,4 +280,5 @@ class Eventfs3:
         ei: EventfsInode = await READ_ONCE(ti, "private")
         await d_invalidate(dentry)
         await dput(dentry)
-        await kfree(ei)
+        if not is_null(ei):
+            await kfree(ei)

@@ -22,14 +22,14 @@ from lockwright.kernel.workqueue import Work, WorkQueue
 from model.eventfs.common import (
     EventfsFile,
     EventfsInode,
+    _set_ef_status_free,
     create_dir,
     create_file,
     eventfs_prepare_ef,
-    eventfs_set_ef_status_free,
 )
 from model.tracefs.inode import TRACEFS_EVENT_INODE, get_tracefs
 from model.vfs.dcache import d_invalidate, dget, dput
-from model.vfs.err import EINVAL, ENOMEM, ERR_PTR, IS_ERR, IS_ERR_OR_NULL, is_null
+from model.vfs.err import EINVAL, ENOMEM, ERR_PTR, IS_ERR, IS_ERR_OR_NULL, follow, is_null
 from model.vfs.libfs import dcache_dir_close, dcache_dir_open, dcache_readdir, simple_lookup
 from model.vfs.objects import (
     Dentry,
@@ -45,9 +45,13 @@ LEVEL_MAX = 3
 
 
 class Eventfs4:
-    """The statics of event_inode.c, and its functions."""
+    """The statics of event_inode.c, and its functions.
 
-    def __init__(self, world: World) -> None:
+    With `iput_locks` d_iput() takes the mutex, as the table of who guards what would have it;
+    without `worker_puts` the work item frees only.  As posted the one does not, the other puts.
+    """
+
+    def __init__(self, world: World, *, iput_locks: bool = False, worker_puts: bool = True) -> None:
         self.world = world
         self.mutex = Mutex(world, "eventfs_mutex")
         self.srcu = Srcu(world, "eventfs_srcu")
@@ -60,11 +64,20 @@ class Eventfs4:
             iterate_shared=dcache_readdir,
         )
         self.dir_inode_operations = InodeOperations(lookup=self.eventfs_root_lookup)
-        self.eventfs_set_ef_status_free = eventfs_set_ef_status_free
+        self.iput_locks = iput_locks
+        self.worker_puts = worker_puts
 
     def directory_data(self) -> object:
         """Directories carry no data any more."""
         return None
+
+    async def eventfs_set_ef_status_free(self, dentry: Dentry) -> None:
+        """A dentry dies: its ef forgets it."""
+        if self.iput_locks:
+            await self.mutex.lock()
+        await _set_ef_status_free(dentry)
+        if self.iput_locks:
+            await self.mutex.unlock()
 
     async def eventfs_post_create_dir(self, ef: EventfsFile) -> None:
         """Tell the children who their parent is.  The caller holds the mutex.
@@ -75,7 +88,7 @@ class Eventfs4:
         dentry: Dentry = await READ_ONCE(ef, "dentry")
         for ef_child in ef.ei.e_top_files.entries():
             ef_child.d_parent = dentry
-        await WRITE_ONCE(get_tracefs(dentry.d_inode), "private", ef.ei)
+        await WRITE_ONCE(get_tracefs(follow(dentry.d_inode)), "private", ef.ei)
 
     async def _create(self, sb: SuperBlock, ef: EventfsFile, parent: Dentry) -> Dentry:
         create = create_file if is_null(ef.ei) else create_dir
@@ -115,7 +128,7 @@ class Eventfs4:
             return
         if not is_null(ef.ei):
             await self.eventfs_post_create_dir(ef)
-        await WRITE_ONCE(await READ_ONCE(ef, "dentry"), "d_fsdata", ef)
+        await WRITE_ONCE(follow(await READ_ONCE(ef, "dentry")), "d_fsdata", ef)
         await self.mutex.unlock()
         await dput(await READ_ONCE(ef, "dentry"))
 
@@ -144,7 +157,7 @@ class Eventfs4:
                 else:
                     if not is_null(ef.ei):
                         await self.eventfs_post_create_dir(ef)
-                    await WRITE_ONCE(await READ_ONCE(ef, "dentry"), "d_fsdata", ef)
+                    await WRITE_ONCE(follow(await READ_ONCE(ef, "dentry")), "d_fsdata", ef)
                 await self.mutex.unlock()
             ef = await ei.e_top_files.next(ef)
         await self.srcu.read_unlock(idx)
@@ -169,7 +182,7 @@ class Eventfs4:
         """Add a directory below the events directory."""
         if is_null(parent):
             return ERR_PTR(EventfsFile, -EINVAL)
-        ei: EventfsInode = await READ_ONCE(get_tracefs(parent.d_inode), "private")
+        ei: EventfsInode = await READ_ONCE(get_tracefs(follow(parent.d_inode)), "private")
         ef = await eventfs_prepare_ef(
             self.world, name, self.file_operations, self.dir_inode_operations, None
         )
@@ -215,7 +228,7 @@ class Eventfs4:
     async def eventfs_workfn(self) -> None:
         """Drop a reference on the dentry of each removed ef, if it has one by now, and free it."""
         for ef in await self.free_list.del_all():
-            if await READ_ONCE(ef, "created"):
+            if self.worker_puts and await READ_ONCE(ef, "created"):
                 dentry: Dentry = await READ_ONCE(ef, "dentry")
                 if not is_null(dentry):
                     await dput(dentry)
@@ -264,4 +277,5 @@ class Eventfs4:
         ei: EventfsInode = await READ_ONCE(ti, "private")
         await d_invalidate(dentry)
         await dput(dentry)
-        await kfree(ei)
+        if not is_null(ei):
+            await kfree(ei)

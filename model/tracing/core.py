@@ -210,3 +210,22 @@ async def remove_subsystem(tr: TraceArray, dir: TraceSubsystemDir) -> None:
     dir.nr_events -= 1
     if not dir.nr_events:
         await tr.eventfs.eventfs_remove(dir.ef)
+
+
+async def event_trace_del_tracer(tr: TraceArray) -> int:
+    """Remove all events of an instance, and its events directory.
+
+    Takes event_mutex and trace_types_lock first, as instance_rmdir() does.
+    Left out: -EBUSY while something of the instance is open; soft-disabling the events.
+    """
+    await tr.event_mutex.lock()
+    await tr.trace_types_lock.lock()
+    await tr.trace_event_sem.down_write()
+    for file in list(tr.events.values()):
+        await remove_event_file_dir(tr, file)
+    await tr.eventfs.eventfs_remove(tr.system.ef)
+    await tr.eventfs.eventfs_remove_events_dir(tr.event_dir)
+    await tr.trace_event_sem.up_write()
+    await tr.trace_types_lock.unlock()
+    await tr.event_mutex.unlock()
+    return 0

@@ -117,7 +117,9 @@ async def __dentry_kill(killed: Killed) -> None:
 
 async def iput(inode: Inode) -> None:
     """Drop the dentry's reference on an inode: it is the only one, since i_count is left out."""
-    if not inode.i_sb.rcu_late:
+    if inode.i_sb.rcu_late:
+        inode.i_sb.rcu_pending.append(inode)
+    else:
         await kfree(inode)
 
 

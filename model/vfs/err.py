@@ -65,6 +65,15 @@ def is_null(pointer: object) -> bool:
     return pointer is None
 
 
+def follow(pointer: T) -> T:
+    """A pointer that is followed now: NULL faults.  For the first argument of an operation."""
+    if pointer is None:
+        raise KernelOops(
+            "NULL pointer dereference", "NULL pointer dereference: a NULL pointer is followed"
+        )
+    return pointer
+
+
 def IS_ERR_OR_NULL(pointer: object) -> bool:  # noqa: N802  # kernel name
     """Is it no pointer to anything?"""
     return pointer is None or isinstance(pointer, ErrorPointer)

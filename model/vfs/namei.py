@@ -5,7 +5,8 @@ Source: fs/namei.c, 6.5.
 The walk begins without references (RCU-walk): the cached part of a path is one step, at the end
 of which a reference is taken.  That is safe to fold, because the C validates each hop by sequence
 counts and starts over if anything changed.  No reference is taken on the directory where a walk
-starts: its caller (an open file, a working directory) holds one for as long as the walk lasts.
+starts, unless it ends there: its caller (an open file, a working directory) holds one for as long
+as the walk lasts.
 Left out: permissions, symbolic links, mounts, `..`, d_revalidate (no design here has one).
 """
 
@@ -68,7 +69,7 @@ async def _rcu_walk(nd: Nameidata, *, leave: int = 0) -> int:
             nd.rest.pop(0)
         nd.unlazied = len(nd.rest) > leave
         nd.inode = at.d_inode
-        if at is not nd.path:
+        if at is not nd.path or not nd.rest:
             nd.enter(get(at), nd.inode)
         return 0
 

@@ -67,7 +67,8 @@ class SuperBlock:
 
     Paths are declared at set-up, because a location must have the same number in every execution.
     With `rcu_late` the memory of dead dentries and inodes outlives the run, as if no RCU grace
-    period ended; otherwise it ends at once, and a stale pointer is a use-after-free.
+    period ended; otherwise it ends at once, and a stale pointer is a use-after-free.  The lists
+    are for checks: all dentries, open files, and inodes that wait for a grace period.
     """
 
     def __init__(self, world: World, *, rcu_late: bool = False) -> None:
@@ -76,6 +77,7 @@ class SuperBlock:
         self.d_iput: Callable[[Dentry, Inode], Awaitable[None]] | None = None
         self.s_root: Dentry
         self.slots: dict[str, NameSlot] = {}
+        self.rcu_pending: list[Inode] = []
         self.dentries: list[Dentry] = []
         self.files: list[File] = []
 
@@ -174,6 +176,8 @@ class Section(Operation):
     """
 
     __slots__ = ("body", "kind", "what")
+
+    stable = False
 
     def __init__(self, kind: str, what: object, body: Callable[[Task], object]) -> None:
         self.kind = kind  # type: ignore[misc]  # each call has its own name

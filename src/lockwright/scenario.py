@@ -23,6 +23,8 @@ Parameter = bool | int | str
 Build = Callable[..., None]
 Check = Callable[[World], Iterable[str]]
 """Says, of a world whose execution has ended, which promises are broken; sentences."""
+Outcome = Callable[[World], str]
+"""Tells the final state of a world in which every task came to its end."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Scenario:
     release: str = "lockwright"
     at_end: tuple[Check, ...] = ()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    outcome: Outcome | None = None
 
     @property
     def design(self) -> str:

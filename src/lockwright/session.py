@@ -116,12 +116,13 @@ class Session:
         deadline = None if options.seconds is None else monotonic() + options.seconds
         complete = options.strategy in EXHAUSTIVE
         for run in search(self.make, options):
+            # one more than allowed tells that there was more to explore
+            if result.executions == options.executions:
+                complete = False
+                break
             self._judge(run)
             if progress is not None:
                 progress(Progress(result.executions, result.steps, len(self.findings)))
-            if result.executions == options.executions and options.strategy in EXHAUSTIVE:
-                complete = False
-                break
             if deadline is not None and monotonic() >= deadline:
                 complete = False
                 break
@@ -147,9 +148,12 @@ class Session:
             return
         if world.blocked():
             result.deadlocked += 1
+        elif self.scenario.outcome is not None and not world.oopsed:
+            outcome = self.scenario.outcome(world)
+            result.outcomes[outcome] = result.outcomes.get(outcome, 0) + 1
         for rule in self.rules:
             rule.finish(world)
-        for first, second, location in run.plain_races:
+        for first, second, location in () if world.oopsed else run.plain_races:
             _report_race(world, run, (first, second), world.names.fields[location])
         for finding in world.findings:
             self._keep(finding, run.schedule)

@@ -1,7 +1,7 @@
 """The replay token: one line of text that makes one execution happen again.
 
-`lw1~DESIGN:CASE~PARAMETERS~VERSION~SCHEDULE~CHECK`.  PARAMETERS are those that are not the
-scenario's defaults, as `name=value` joined by commas; VERSION is a digest of the model's sources;
+`lw1~DESIGN:CASE~PARAMETERS~VERSION~SCHEDULE~CHECK`.  PARAMETERS are the scenario's, as
+`name=value` joined by commas; VERSION is a digest of the model's sources;
 SCHEDULE is `schedule_text`; CHECK is a CRC-32 of all before it, so that a token that was cut or
 mistyped is told from one whose model has changed.
 """

@@ -12,6 +12,7 @@ from typing import Any
 
 from model.tracing.setup import Tracing
 from model.vfs.err import NAME_MAX
+from model.vfs.namei import O_CREAT
 from stress.workloads import (
     create_event,
     hold_open,
@@ -19,6 +20,7 @@ from stress.workloads import (
     open_and_close,
     read_file,
     remove_event,
+    remove_instance,
     remove_then_stat,
     reproduce,
     stat,
@@ -32,23 +34,26 @@ TRACE_CMD_PID = 840
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case: `files` are in each event's directory."""
+    """One case: `events` are there from the start, with `files` in each one's directory."""
 
     name: str
     title: str
     spawn: Callable[[Tracing], None]
     files: tuple[str, ...]
+    events: tuple[str, ...]
 
 
 CASES: dict[str, Case] = {}
 
 
-def _case(*files: str) -> Callable[[Callable[[Tracing], None]], None]:
+def _case(
+    *files: str, events: tuple[str, ...] = ("kp1",)
+) -> Callable[[Callable[[Tracing], None]], None]:
     """Make the decorated function a case, under its name; its docstring is the title."""
 
     def keep(spawn: Callable[[Tracing], None]) -> None:
         title = (spawn.__doc__ or "").partition("\n")[0]
-        CASES[spawn.__name__] = Case(spawn.__name__, title, spawn, files)
+        CASES[spawn.__name__] = Case(spawn.__name__, title, spawn, files, events)
 
     return keep
 
@@ -94,6 +99,12 @@ def list_alone(at: Tracing) -> None:
         await list_directory(at, KP1)
 
     _spawn(at, ("ls", user()))
+
+
+@_case("enable")
+def write_alone(at: Tracing) -> None:
+    """A cold file is opened with O_CREAT, as a shell's `>` does."""
+    _spawn(at, ("bash", hold_open(at, ENABLE, O_CREAT)))
 
 
 @_case("enable")
@@ -170,6 +181,12 @@ def open_vs_lookup(at: Tracing) -> None:
 
 
 @_case("enable")
+def open_vs_lookup_dir(at: Tracing) -> None:
+    """The directory of all kprobes is opened while a cold directory in it is looked up."""
+    _spawn(at, ("trace-cmd", hold_open(at, "kprobes")), ("stat", stat(at, KP1)))
+
+
+@_case("enable")
 def list_vs_lookup(at: Tracing) -> None:
     """A directory is listed while a cold file in it is looked up."""
     at.warm(KP1)
@@ -208,14 +225,20 @@ def open_vs_read(at: Tracing) -> None:
 def lookup_vs_remove(at: Tracing) -> None:
     """A cold file is looked up while its event is removed."""
     at.warm(KP1)
-    _spawn(at, ("stat", stat(at, ENABLE)), ("bash", remove_then_stat(at, "kp1")))
+    _spawn(at, ("stat", stat(at, ENABLE)), ("bash", remove_event(at, "kp1")))
+
+
+@_case()
+def lookup_vs_remove_empty(at: Tracing) -> None:
+    """A cold directory is looked up while its event is removed; then it is looked for again."""
+    _spawn(at, ("stat", stat(at, KP1)), ("bash", remove_then_stat(at, "kp1")))
 
 
 @_case("enable")
 def open_vs_remove(at: Tracing) -> None:
     """A directory is opened while its event is removed."""
     at.warm(KP1)
-    _spawn(at, ("trace-cmd", hold_open(at, KP1)), ("bash", remove_then_stat(at, "kp1")))
+    _spawn(at, ("trace-cmd", hold_open(at, KP1)), ("bash", remove_event(at, "kp1")))
 
 
 @_case("enable", "filter")
@@ -264,7 +287,13 @@ def create_vs_remove(at: Tracing) -> None:
     """One event is made while another is removed."""
     at.expect("kp2")
     at.warm(KP1)
-    _spawn(at, ("bash-1", create_event(at, "kp2")), ("bash-2", remove_then_stat(at, "kp1")))
+    _spawn(at, ("bash-1", create_event(at, "kp2")), ("bash-2", remove_event(at, "kp1")))
+
+
+@_case(events=())
+def open_vs_remove_instance(at: Tracing) -> None:
+    """The events directory is opened while its instance is removed."""
+    _spawn(at, ("ls", hold_open(at, "")), ("rmdir", remove_instance(at)))
 
 
 @_case("enable")
@@ -277,25 +306,27 @@ def remove_vs_remove(at: Tracing) -> None:
 # Three tasks.
 
 
-@_case("enable")
+@_case("enable", events=("kp1", "kp2"))
 def open_lookup_remove(at: Tracing) -> None:
-    """A directory is opened, a cold file in it looked up, and its event removed."""
+    """A directory is opened, a cold file in it is looked up, and another event is removed.
+
+    Another one, so that the removal's other faults do not end executions early: the writer is
+    all that the deadlock needs.
+    """
     at.warm(KP1)
     _spawn(
         at,
         ("trace-cmd", hold_open(at, KP1)),
         ("stat", stat(at, ENABLE)),
-        ("bash", remove_event(at, "kp1")),
+        ("bash", remove_event(at, "kp2")),
     )
 
 
-@_case()
+@_case(events=("kp1", "kp3"))
 def writer_starves(at: Tracing) -> None:
     """Missing names are looked up in two directories while an event is made."""
     at.expect("kp2")
-    for name in ("kp1", "kp3"):
-        if name not in at.tr.events:
-            at.add_event(name)
+    for name in at.tr.events:
         at.warm(f"kprobes/{name}")
         at.sb.declare(f"tracing/events/kprobes/{name}/missing")
     _spawn(
@@ -312,7 +343,7 @@ def reproducer_with_lister(at: Tracing) -> None:
 
     async def user() -> None:
         await create_event(at, "kp2")
-        await remove_then_stat(at, "kp2")
+        await remove_event(at, "kp2")
 
     at.expect("kp2")
     _spawn(

@@ -40,7 +40,9 @@ BUSY = ("read_vs_remove_busy",)
 
 def _build(world: World, *, case: Case, writer_queues: bool, open_is_busy: bool) -> None:
     eventfs = Eventfs3(world, writer_queues=writer_queues)
-    case.spawn(tracing(world, eventfs, files=case.files, open_is_busy=open_is_busy))
+    case.spawn(
+        tracing(world, eventfs, events=case.events, files=case.files, open_is_busy=open_is_busy)
+    )
 
 
 def _make(case: Case) -> tuple[Scenario, ...]:

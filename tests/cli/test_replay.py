@@ -73,7 +73,7 @@ def test_a_token_carries_parameters(demo: Path, deadlock: Finding) -> None:
         "lockwright: the schedule does not fit the model: step 1 is for task 0, and only "
         "1 (two) can run\n"
     )
-    assert "   0    mutex_lock(gate)\n" in done.out
+    assert "\n   0                        mutex_lock(gate)\n" in done.out
 
 
 def test_a_schedule_that_is_too_long_does_not_fit(demo: Path, deadlock: Finding) -> None:

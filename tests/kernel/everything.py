@@ -217,6 +217,24 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 
+SECTIONS = (
+    (0, 1),  # mutex
+    (3, 5),  # rwsem: read
+    (4, 6),  # rwsem: write
+    (10, 11),  # spinlock
+    (13, 16),  # rwlock: fair read
+    (14, 16),  # rwlock: recursive read
+    (15, 17),  # rwlock: write
+    (19, 20),  # rwlock without a queue: read
+    (21, 22),  # rwlock without a queue: write
+    (25, 23),  # complete and wait for it
+    (9, 9),  # poll the rwsem
+    (28, 30),  # sleep and wake others
+    (51, 54),  # queue a work and flush it
+)
+"""Actions that belong together."""
+
+
 async def script(all_: Everything, actions: list[int]) -> tuple[str, ...]:
     """A task that does one thing after the other."""
     return tuple([str(await ACTIONS[action](all_)) for action in actions])

@@ -15,7 +15,7 @@ from lockwright.core.world import World
 from lockwright.explore.dpor import Dpor
 from lockwright.explore.plain import plain_search
 from lockwright.explore.run import trace_key
-from tests.kernel.everything import ACTIONS, Everything, by_number, spawn_all
+from tests.kernel.everything import ACTIONS, SECTIONS, Everything, by_number, spawn_all
 from tests.kernel.searching import Setup, making
 
 T = TypeVar("T")
@@ -23,11 +23,24 @@ T = TypeVar("T")
 Step = tuple[int, int]
 """(task number, choice)"""
 
-STEPS_MAX = 60
-
-scripts_of = st.lists(
-    st.lists(st.integers(0, len(ACTIONS) - 1), min_size=1, max_size=5), min_size=2, max_size=4
+action_of = st.integers(0, len(ACTIONS) - 1)
+section_of = st.tuples(st.sampled_from(SECTIONS), action_of).map(
+    lambda drawn: [drawn[0][0], drawn[1], drawn[0][1]]
 )
+script_of = st.lists(st.one_of(section_of, action_of.map(lambda one: [one])), max_size=4).map(
+    lambda phrases: [action for phrase in phrases for action in phrase]
+)
+scripts_of = st.lists(script_of, min_size=2, max_size=4)
+
+WAITS = {
+    "cond_wait",
+    "grace_period",
+    "msleep",
+    "schedule",
+    "wait_for_completion",
+    "wait_for_grant",
+    "wait_for_worker",
+}
 
 
 class Recorded:
@@ -37,17 +50,21 @@ class Recorded:
         self.world = World(names)
         self.everything: Everything = spawn_all(self.world, scripts)
         self.steps: list[Step] = []
+        self.kinds: list[str] = []
         self.touched: list[list[int]] = []
         self.enabled: list[list[int]] = []
 
     def take(self, number: int, choice: int) -> None:
+        task = by_number(self.world, number)
+        assert task.pending is not None
         self.steps.append((number, choice))
-        self.touched.append(self.world.step(by_number(self.world, number), choice))
+        self.kinds.append(task.pending.kind)
+        self.touched.append(self.world.step(task, choice))
         self.enabled.append(sorted(task.number for task in self.world.enabled()))
 
     def end(self) -> dict[str, object]:
         results = sorted((task.number, task.result) for task in self.world.tasks if task.ended)
-        return {**self.everything.state(), "results": results, "enabled": self.enabled[-1]}
+        return {**self.everything.state(), "results": results, "enabled": self.enabled[-1:]}
 
 
 def record(names: Names, scripts: list[list[int]], picks: list[int]) -> Recorded:
@@ -91,16 +108,23 @@ def assert_swappable(names: Names, scripts: list[list[int]], run: Recorded, at: 
     assert other.end() == run.end()
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
-@given(scripts=scripts_of, picks=st.lists(st.integers(0, 23), min_size=4, max_size=STEPS_MAX))
-def test_independent_neighbours_can_be_swapped(scripts: list[list[int]], picks: list[int]) -> None:
-    names = Names()
-    run = record(names, scripts, picks)
-    for at in range(len(run.steps) - 1):
-        if run.steps[at][0] == run.steps[at + 1][0]:
-            continue
-        if independent(run.touched[at], run.touched[at + 1]):
-            assert_swappable(names, scripts, run, at)
+def test_independent_neighbours_can_be_swapped() -> None:
+    swapped_kinds: set[str] = set()
+
+    @settings(max_examples=500, deadline=None, derandomize=True)
+    @given(scripts=scripts_of, picks=st.lists(st.integers(0, 23), min_size=20, max_size=60))
+    def check(scripts: list[list[int]], picks: list[int]) -> None:
+        names = Names()
+        run = record(names, scripts, picks)
+        for at in range(len(run.steps) - 1):
+            if run.steps[at][0] == run.steps[at + 1][0]:
+                continue
+            if independent(run.touched[at], run.touched[at + 1]):
+                assert_swappable(names, scripts, run, at)
+                swapped_kinds.update(run.kinds[at : at + 2])
+
+    check()
+    assert swapped_kinds >= WAITS
 
 
 def running(scripts: list[list[int]]) -> Setup:
@@ -111,11 +135,7 @@ def running(scripts: list[list[int]]) -> Setup:
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(
-    scripts=st.lists(
-        st.lists(st.integers(0, len(ACTIONS) - 1), min_size=1, max_size=2), min_size=2, max_size=3
-    )
-)
+@given(scripts=st.lists(st.lists(action_of, min_size=1, max_size=2), min_size=2, max_size=3))
 def test_dpor_finds_each_trace_of_a_random_program_once(scripts: list[list[int]]) -> None:
     make = making(running(scripts))
     traces = set()

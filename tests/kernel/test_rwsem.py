@@ -255,11 +255,11 @@ def test_the_validator_is_told_when_the_lock_is_got_and_asked_while_it_is_not() 
     reader = world.spawn(does(sem.down_read_nested(2)), "reader")
     world.step(writer)
     world.step(reader)
-    assert told == [("writer", "down_write", 0, 1)]
+    assert told == [("writer", "down_write_nested", 0, 1)]
     (blocked,) = world.blocked()
     attempt = getattr(blocked.pending, "attempt", None)
     assert attempt is not None
     assert attempt(blocked).read == 1
     world.step(writer)
     world.step(reader)
-    assert told == [("writer", "down_write", 0, 1), ("reader", "down_read", 1, 2)]
+    assert told == [("writer", "down_write_nested", 0, 1), ("reader", "down_read_nested", 1, 2)]

@@ -54,7 +54,7 @@ def test_taking_it_twice_is_a_deadlock() -> None:
         lock = SpinLock(world, "&lock")
         world.spawn(does(lock.lock(), lock.lock_nested(1)), "task")
 
-    assert waiting(search(setup)) == {("spin_lock(&lock)",)}
+    assert waiting(search(setup)) == {("spin_lock_nested(&lock)",)}
 
 
 def test_a_trylock_fails_on_a_held_lock_and_only_reads() -> None:

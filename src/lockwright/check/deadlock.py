@@ -65,4 +65,8 @@ def _waits_in(task: Task) -> str:
 
 def _waits_for(task: Task) -> str | None:
     attempt = getattr(task.pending, "attempt", None)
-    return None if attempt is None else str(attempt(task).class_name)
+    if attempt is not None:
+        return str(attempt(task).class_name)
+    # a flush, a grace period: no acquire of its own, but what it waits for is a lock class
+    cls = getattr(getattr(task.pending, "lock", None), "cls", None)
+    return None if cls is None else str(cls.name)

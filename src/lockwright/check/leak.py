@@ -7,7 +7,8 @@ and that no chain of references from a root leads to, has been left behind.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from types import FunctionType, ModuleType
 
 from lockwright.check.rule import Rule
 from lockwright.core.finding import Finding
@@ -29,54 +30,59 @@ class Leak(Rule):
         if not suspects:
             return
         roots = [obj for obj in world.objects if obj.alive and not obj.born]
-        reached = _reachable([world.state, *roots])
-        for obj in suspects:
-            if obj not in reached:
-                world.report(
-                    Finding(
-                        "leak",
-                        f"{obj.describe()}, allocated by {obj.born}, is left behind",
-                        f"{obj.describe()} left behind",
-                        0,
-                        obj.born,
-                        fatal=False,
-                    )
+        for obj in _unreachable(suspects, [*roots, world.state]):
+            world.report(
+                Finding(
+                    "leak",
+                    f"{obj.describe()}, allocated by {obj.born}, is left behind",
+                    f"{obj.describe()} left behind",
+                    0,
+                    obj.born,
+                    fatal=False,
                 )
+            )
 
 
-def _reachable(roots: list[Any]) -> set[Any]:
-    """All slab objects that references lead to; membership is all that is asked of the set."""
+def _unreachable(suspects: list[Slab], roots: list[object]) -> list[Slab]:
+    """The suspects that no chain of references from a root leads to, in their order.
+
+    Goes on only until all are found.  Identity tells things apart here; nothing is ordered by it.
+    """
+    left = {id(suspect) for suspect in suspects}
     seen: set[int] = set()
-    found: set[Any] = set()
-    stack: list[Any] = list(roots)
-    while stack:
+    stack = roots
+    while stack and left:
         thing = stack.pop()
-        if thing is None or isinstance(thing, (str, int, float, World, Task, type)):
-            continue
-        key = id(thing)  # identity within one traversal; nothing is ordered by it
+        key = id(thing)
         if key in seen:
             continue
         seen.add(key)
         if isinstance(thing, Slab):
-            if not thing.alive:
-                continue
-            found.add(thing)
-            stack.extend(thing._values)
-            stack.extend(vars(thing).values() if hasattr(thing, "__dict__") else ())
-        elif isinstance(thing, Location):
-            stack.append(thing.value)
-            stack.extend(_slots(thing))
+            if thing.alive:
+                left.discard(key)
+                stack.extend(thing._values)
+                stack.extend([getattr(thing, name) for name in _references(type(thing))])
+        elif isinstance(thing, (list, tuple, set, frozenset)):
+            stack.extend(thing)
         elif isinstance(thing, dict):
             stack.extend(thing.keys())
             stack.extend(thing.values())
-        elif isinstance(thing, (list, tuple, set, frozenset)):
-            stack.extend(thing)
-        elif type(thing).__module__ not in ("builtins", "types"):
-            stack.extend(_slots(thing))
-            stack.extend(vars(thing).values() if hasattr(thing, "__dict__") else ())
-    return found
+        else:
+            for name in _references(type(thing)):
+                stack.append(getattr(thing, name, None))
+            if not isinstance(thing, (type, *_LEAVES)) and hasattr(thing, "__dict__"):
+                stack.extend(vars(thing).values())
+    return [suspect for suspect in suspects if id(suspect) in left]
 
 
-def _slots(thing: object) -> list[object]:
-    names = [name for cls in type(thing).__mro__ for name in getattr(cls, "__slots__", ())]
-    return [getattr(thing, name) for name in names if name != "world" and hasattr(thing, name)]
+_LEAVES = (World, Task, ModuleType, FunctionType)
+
+
+@cache
+def _references(kind: type) -> tuple[str, ...]:
+    """The slots of a class that can lead to objects."""
+    if issubclass(kind, _LEAVES) or kind.__module__ == "builtins":
+        return ()
+    skipped = {"world", "_codes", "_values", *Slab.__slots__, *Location.__slots__} - {"value"}
+    names = [name for cls in kind.__mro__ for name in cls.__dict__.get("__slots__", ())]
+    return tuple(name for name in names if name not in skipped)

@@ -13,16 +13,21 @@ from lockwright.commands.output import FORMATS, Output
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--format", "fmt", type=FORMATS, default="text", show_default=True)
 @click.option("-o", "--output", metavar="FILE", help="Write the result there.")
-def program(files: tuple[str, ...], *, fmt: str, output: str | None) -> int:
+@click.option("--replay", "token", metavar="TOKEN", help="Run one interleaving again.")
+def program(files: tuple[str, ...], *, fmt: str, output: str | None, token: str | None) -> int:
     """Explore and validate the thread programs of JSON files.
 
     Exit status: 0 nothing broken, 1 something deadlocks or the lock validator reports, 2 a file
     that cannot be read, 4 internal error.
     """
-    from lockwright.program.command import run_program_files  # noqa: PLC0415  # only here
+    from lockwright.program.command import replay_program, run_program_files  # noqa: PLC0415  # here
 
     out = Output(output)
-    text, status = run_program_files([Path(file) for file in files], fmt=fmt)
+    paths = [Path(file) for file in files]
+    if token is None:
+        text, status = run_program_files(paths, fmt=fmt)
+    else:
+        text, status = replay_program(paths, token, fmt=fmt)
     out.say(text.rstrip("\n"))
     out.close()
     return status

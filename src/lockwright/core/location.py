@@ -22,7 +22,8 @@ class TaskName:
     """What a task is called in every execution of a search.
 
     Invariant: `locations[i]` is the number of the i-th location that the task creates, and
-    `objects[i]` the access codes of the fields of its i-th object (-1 until first touched).
+    `objects[i]` has, by class, the access codes of the fields of its i-th object (-1 until first
+    touched).
     """
 
     __slots__ = ("children", "locations", "number", "objects")
@@ -31,7 +32,7 @@ class TaskName:
         self.number = number
         self.children: list[TaskName] = []
         self.locations: list[int] = []
-        self.objects: list[list[int]] = []
+        self.objects: list[dict[type, list[int]]] = []
 
 
 class Names:

@@ -23,11 +23,17 @@ class Operation:
     whether it can go on while `loc.value` is `value`; it must append its access to `loc` first of
     all in `run`.  `after` holds one-way flags: the operation waits until each is set, and since
     they are never unset no schedule can put the operation before what set them.
+
+    An explorer has to know what an operation would touch at another moment.  `conditional` marks
+    those that read their location where they fail and write it where they do not (`writes_at`);
+    `stable = False` those of which one cannot say, because what they touch depends on more.
     """
 
     __slots__ = ()
 
     blocking: ClassVar[bool] = False
+    conditional: ClassVar[bool] = False
+    stable: ClassVar[bool] = True
     writes: ClassVar[bool] = True
     chooses: ClassVar[bool] = False
     kind: ClassVar[str] = "operation"
@@ -37,6 +43,13 @@ class Operation:
 
     def ready(self, value: Value) -> bool:
         """Can the operation go on while its location's value is `value`?"""
+        return True
+
+    def writes_at(self, value: Value) -> bool:
+        """Does `run` write the location while its value is `value`, or only read it?
+
+        Only asked when `conditional`; must be a pure function.
+        """
         return True
 
     def enabled(self) -> bool:

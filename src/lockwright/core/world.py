@@ -117,28 +117,32 @@ class World:
             by_number.append(None)
         by_number[name.number] = task
         task.done = Location(self, value=False, name=comm)
-        outer = self.acc
-        if index and isinstance(creator, Task):
+        if isinstance(creator, Task):
             task.fresh = True
-            outer.append(task.done.writing)
-        self.creator = task
+            self.acc.append(task.done.writing)
+        self._prime(task)
+        return task
+
+    def _prime(self, task: Task) -> None:
+        """Bring a task to its first operation, which must come before any access."""
+        outer, creator = self.acc, self.creator
         acc: list[int] = []
         self.acc = acc
+        self.creator = task
         try:
             task.pending = task.send(None)
         except StopIteration as stop:
             self._end(task, stop.value)
             outer.append(acc.pop())
-        except KernelOops as oops:
-            self._die(task, oops, chain_of(oops.__traceback__))
+        except (KernelOops, AttributeError) as error:
+            self._die(task, _oops(error), chain_of(error.__traceback__))
         self.acc = outer
         self.creator = creator
         if acc:
             raise ModelError(
-                f"task {comm} touched shared state before its first operation: "
+                f"task {task.comm} touched shared state before its first operation: "
                 "the first thing it does must be to await an operation"
             )
-        return task
 
     def step(self, task: Task, choice: int = 0) -> list[int]:
         """Run one step of `task`; returns the access codes of what it touched.
@@ -153,9 +157,12 @@ class World:
         self.choice = choice
         try:
             result = op.run(task, acc)  # type: ignore[union-attr]  # a pending task has one
-        except KernelOops as oops:
+        except (KernelOops, AttributeError) as error:
+            self._die(task, _oops(error), task.call_chain())
+            if task.fresh:
+                acc.append(~task.done.number)
+            self.marked = len(acc)
             self.steps += 1
-            self._die(task, oops, task.call_chain())
             return acc
         try:
             self.marked = len(acc)
@@ -168,12 +175,8 @@ class World:
             task.pending = task.send(result)
         except StopIteration as stop:
             self._end(task, stop.value)
-        except KernelOops as oops:
-            self._die(task, oops, chain_of(oops.__traceback__))
-        except AttributeError as error:
-            if error.obj is not None:
-                raise
-            self._die(task, _null_dereference(error), chain_of(error.__traceback__))
+        except (KernelOops, AttributeError) as error:
+            self._die(task, _oops(error), chain_of(error.__traceback__))
         self.steps += 1
         return acc
 
@@ -205,7 +208,12 @@ class World:
         self.findings.append(finding)
 
     def warn(self, task: Task, kind: str, message: str, *, signature: str = "") -> None:
-        """Record a broken rule that does not stop the task, as a WARN does."""
+        """Record a broken rule that does not stop the task, as a WARN does.
+
+        After an oops nothing of the kind counts: it may be a consequence.
+        """
+        if self.oopsed:
+            return
         chain = task.call_chain()
         where = chain[0].function if chain else ""
         self.report(
@@ -243,7 +251,13 @@ class World:
                 task.coro.close()
 
 
-def _null_dereference(error: AttributeError) -> KernelOops:
+def _oops(error: KernelOops | AttributeError) -> KernelOops:
+    """What the kernel would make of it.  Any attribute of None is a NULL dereference; another
+    AttributeError is a bug of the model, and raised again."""
+    if isinstance(error, KernelOops):
+        return error
+    if error.obj is not None:
+        raise error
     return KernelOops(
         "NULL pointer dereference",
         f"NULL pointer dereference: {error.name} of a NULL pointer",

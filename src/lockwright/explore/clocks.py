@@ -21,6 +21,10 @@ from lockwright.core.location import Value
 from lockwright.core.operation import Operation
 
 
+EVERYTHING = -1
+"""The mask of all locations."""
+
+
 class Past:
     """The steps so far, by index.  Invariant: `log[n]` lists, in order, twice the index of each
     analysed step that touched location n, plus one if it wrote."""
@@ -36,6 +40,7 @@ class Past:
         "task",
         "touched",
         "value",
+        "where",
         "write",
     )
 
@@ -46,6 +51,7 @@ class Past:
         self.read: list[int] = []
         self.write: list[int] = []
         self.value: list[Value] = []
+        self.where: list[int] = []
         self.operation: list[Operation | None] = []
         self.previous: list[int] = []
         self.before_of: list[int] = []
@@ -53,12 +59,12 @@ class Past:
         self.log: list[list[int]] = []
 
     def record(
-        self, task: int, touched: list[int], marked: int, waited: tuple[Operation | None, Value]
+        self, task: int, touched: list[int], marked: int, announced: tuple[Operation, Value]
     ) -> tuple[int, int]:
         """Append a step; returns its footprint as bit masks (read, written).
 
-        The first `marked` codes are the operation's own.  `waited` is the operation, if it is one
-        that can be held up, and what its location held before.
+        The first `marked` codes are the operation's own.  `announced` is the operation, and what
+        its location held before the step.
         """
         read = write = 0
         for code in touched:
@@ -78,9 +84,11 @@ class Past:
         self.plain.append(_mask(touched[marked:]) if marked < len(touched) else 0)
         self.read.append(read)
         self.write.append(write)
-        operation, value = waited
-        self.operation.append(operation)
+        operation, value = announced
+        plain = operation.stable and not (operation.blocking or operation.conditional)
+        self.operation.append(None if plain else operation)
         self.value.append(value)
+        self.where.append(operation.loc.number)
         return read, write
 
     def pop(self) -> tuple[int, int]:
@@ -97,6 +105,7 @@ class Past:
                     entries.pop()
         self.plain.pop()
         self.value.pop()
+        self.where.pop()
         self.operation.pop()
         return self.read.pop(), self.write.pop()
 
@@ -114,7 +123,7 @@ class Past:
         for code in touched:
             if code < 0:
                 clock |= self._ordered(~code)
-        if operation is not None and operation.loc.number >= 0:
+        if operation is not None and operation.blocking and operation.loc.number >= 0:
             held_up = operation.loc.number
             if held_up < len(log):
                 races = self._held_up(operation, clock)
@@ -157,6 +166,28 @@ class Past:
         bit = 1 << step
         before_of = self.before_of
         return [at for at in range(step + 1, len(before_of)) if not before_of[at] & bit]
+
+    def before(self, first: int, second: int) -> tuple[int, int]:
+        """The footprint that step `second` would have just before step `first`.
+
+        What may fail reads its location where it would fail, and writes it where it would not;
+        `first` tells what the location held then, if it touched it.  Of an operation that is not
+        stable nothing is known, so it counts as one that writes everything.
+        """
+        read, write = self.read[second], self.write[second]
+        operation = self.operation[second]
+        if operation is None:
+            return read, write
+        if not operation.stable:
+            return 0, EVERYTHING
+        if operation.conditional:
+            number = operation.loc.number
+            if self.where[first] == number:
+                bit = 1 << number
+                if operation.writes_at(self.value[first]):
+                    return read & ~bit, write | bit
+                return read | bit, write & ~bit
+        return read, write
 
     def plain_conflict(self, first: int, second: int) -> int:
         """The locations that two steps conflict in, if each is by a plain access; else 0."""

@@ -25,7 +25,7 @@ from lockwright.core.operation import Operation
 from lockwright.core.schedule import STEPS_MAX, schedule_text
 from lockwright.core.task import Task
 from lockwright.core.world import World
-from lockwright.explore.clocks import Past
+from lockwright.explore.clocks import EVERYTHING, Past
 from lockwright.explore.run import MakeWorld, Run
 from lockwright.explore.wakeup import (
     CHOICE_SHIFT,
@@ -75,6 +75,10 @@ class Dpor:
             if branches:
                 following = branches.pop(0)
                 key, children = following.key, following.children
+                if key in sleep:
+                    # inserted for a footprint that was only guessed; it has been explored
+                    key = SLEEPING
+                    break
             else:
                 key = _choose(world, last, sleep)
                 if key < 0:
@@ -138,10 +142,10 @@ class Dpor:
             )
         if op.chooses:
             self._spread(op, number, key >> CHOICE_SHIFT)
-        waited = (op if op.blocking else None, op.loc.value)
+        announced = (op, op.loc.value)
         touched = world.step(task, key >> CHOICE_SHIFT)
         self.keys.append(key)
-        return self.past.record(number, touched, world.marked, waited)
+        return self.past.record(number, touched, world.marked, announced)
 
     def _spread(self, op: Operation, number: int, chosen: int) -> None:
         """Let the operation's other outcomes be explored too."""
@@ -165,14 +169,14 @@ class Dpor:
         races: list[tuple[int, Step]] = []
         for step in range(self.analysed, len(self.keys)):
             for first in past.analyse(step):
-                races.append((first, (past.task[step], past.read[step], past.write[step])))
+                races.append((first, (past.task[step], *past.before(first, step))))
                 if past.plain[step] | past.plain[first]:
                     self._plain_race(run, first, step)
         for task in run.world.tasks:
             op = task.pending
             if op is not None and op.blocking and not op.enabled():
                 for first in past.races_of_blocked(task.number, op):
-                    races.append((first, (task.number, 0, 1 << op.loc.number)))
+                    races.append((first, (task.number, *_announced(op))))
         for first, second in races:
             self._reverse(first, second)
         self.analysed = len(self.keys)
@@ -207,6 +211,14 @@ class Dpor:
             self.wut.pop()
             self.sleep.pop()
         return False
+
+
+def _announced(op: Operation) -> tuple[int, int]:
+    """The footprint of a blocking operation that has not run."""
+    if not op.stable:
+        return 0, EVERYTHING
+    bit = 1 << op.loc.number
+    return (0, bit) if op.writes else (bit, 0)
 
 
 def _choose(world: World, last: int, sleep: Sleep) -> int:

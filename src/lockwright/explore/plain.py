@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lockwright.core.errors import ModelError
+from lockwright.core.errors import ModelError, NondeterminismError
 from lockwright.core.location import Names
 from lockwright.core.schedule import STEPS_MAX
 from lockwright.core.task import Task
@@ -37,7 +37,12 @@ def _execute(world: World, stack: list[list[tuple[int, int]]]) -> Run:
         if depth == len(stack):
             stack.append(_alternatives(enabled))
         index, value = stack[depth][-1]
-        task = world.tasks[index]
+        task = world.tasks[index] if index < len(world.tasks) else None
+        if task is None or task not in enabled:
+            raise NondeterminismError(
+                f"the model is not deterministic: step {depth} is not what it was under the same "
+                f"schedule\nexpected: task {index} can run\ngot: it cannot"
+            )
         run.schedule.append((index, value))
         run.numbers.append(task.number)
         run.touched.append(world.step(task, value))

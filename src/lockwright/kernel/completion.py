@@ -86,7 +86,11 @@ class _Wait(_CompletionOperation):
 class _TryWait(_CompletionOperation):
     __slots__ = ()
 
+    conditional = True
     kind = "try_wait_for_completion"
+
+    def writes_at(self, value: int) -> bool:
+        return value > 0
 
     def run(self, task: Task, touched: list[int]) -> bool:
         completion = self.loc

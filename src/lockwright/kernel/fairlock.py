@@ -84,12 +84,17 @@ class FairLock(Lock):
         self, task: Task, touched: list[int], *, writes: bool, barges: bool = False
     ) -> bool:
         """Take the lock if that needs no waiting; a failed attempt is only a read."""
-        writer, readers, queue, _ = self.value
-        if writer != FREE or (queue and not barges) or (writes and readers):
+        if not self.may_enter(self.value, writes=writes, barges=barges):
             touched.append(self.reading)
             return False
         self.enter(task, touched, writes=writes, barges=barges)
         return True
+
+    @staticmethod
+    def may_enter(value: FairValue, *, writes: bool, barges: bool = False) -> bool:
+        """Would `try_enter` succeed while the lock's value is this?"""
+        writer, readers, queue, _ = value
+        return writer == FREE and (not queue or barges) and not (writes and readers)
 
     def leave(self, task: Task, touched: list[int], *, writes: bool) -> None:
         """Release one hold, and grant the lock to whoever comes next."""

@@ -82,7 +82,7 @@ class _DelAll(Operation, Generic[T]):
     def run(self, task: Task, touched: list[int]) -> list[T]:
         llist = self.loc
         nodes = llist.value
-        touched.append(llist.writing if nodes else llist.reading)
+        touched.append(llist.writing)
         llist.value = ()
         return list(nodes)
 

@@ -94,6 +94,7 @@ class MutexLockNested(MutexLock):
 class _Trylock(Operation):
     __slots__ = ("loc",)
 
+    conditional = True
     kind = "mutex_trylock"
     loc: Mutex
 
@@ -110,6 +111,9 @@ class _Trylock(Operation):
         if lock.world.on_acquire:
             lock.taken(task, self.kind, trylock=True)
         return True
+
+    def writes_at(self, value: Value) -> bool:
+        return bool(value == FREE)
 
 
 class _Unlock(Operation):

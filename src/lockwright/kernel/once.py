@@ -63,10 +63,11 @@ class VariableWrite(Operation):
 class VariableUpdate(Operation):
     """An atomic read-modify-write; gives the old value.  One that changes nothing is a read.
 
-    `change(old)` returns the new value, or `KEEP`.
+    `change(old)` returns the new value, or `KEEP`; it must be a pure function.
     """
 
     __slots__ = ("change", "kind", "loc")
+    conditional = True
     loc: Location
 
     def __init__(self, loc: Location, change: Callable[[Value], Value], kind: str) -> None:
@@ -84,6 +85,9 @@ class VariableUpdate(Operation):
             touched.append(loc.writing)
             loc.value = new
         return old
+
+    def writes_at(self, value: Value) -> bool:
+        return self.change(value) is not KEEP
 
 
 class VariableAwait(Operation):
@@ -162,9 +166,9 @@ class _FieldUpdate(_FieldAccess):
     def run(self, task: Task, touched: list[int]) -> Value:
         check_alive(self.obj, self.field)
         old = getattr(self.obj, self.field)
+        # counts as a write even if it fails: what the field held at another moment is not kept
         new = self.change(old)
-        if new is not KEEP:
-            setattr(self.obj, self.field, new)
+        setattr(self.obj, self.field, old if new is KEEP else new)
         return old
 
 

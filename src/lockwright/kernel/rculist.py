@@ -124,10 +124,11 @@ def touch(node: Slab, touched: list[int]) -> None:
 
 
 class _Write(Operation, Generic[S]):
-    """Base of the writers' operations."""
+    """Base of the writers' operations.  Which links they write depends on what is on the list."""
 
     __slots__ = ("kind", "loc", "node")
 
+    stable = False
     publishes: ClassVar[bool] = False
     loc: ListHead[S]
 
@@ -203,6 +204,8 @@ class _Delete(_Write[S]):
 
 class _Overwrite(_Write[S]):
     __slots__ = ()
+
+    stable = True
 
     def run(self, task: Task, touched: list[int]) -> None:
         lst = self.loc

@@ -40,21 +40,23 @@ class Count(Location):
     @property
     def count(self) -> int:
         """The count, read or written plainly, under a lock; no scheduling point."""
-        self._touch(self.world.acc, self.reading)
+        self.world.acc.append(self.reading)
+        self._touch_owner(self.world.acc)
         return self.value
 
     @count.setter
     def count(self, value: int) -> None:
-        self._touch(self.world.acc, self.writing)
+        self.world.acc.append(self.writing)
+        self._touch_owner(self.world.acc)
         self.value = value
 
     def update(
         self, task: Task, touched: list[int], change: Callable[[int], Change], kind: str
     ) -> bool | int | None:
-        """Change it within a step, and report what is wrong with that."""
-        old = self.value
-        value, result, complaint = change(old)
-        self._touch(touched, self.reading if value == old else self.writing)
+        """Change it within a step, and report what is wrong with that.  The caller has said
+        whether that is a read or a write."""
+        value, result, complaint = change(self.value)
+        self._touch_owner(touched)
         self.value = value
         if complaint:
             self.world.warn(
@@ -65,8 +67,7 @@ class Count(Location):
             )
         return result
 
-    def _touch(self, touched: list[int], code: int) -> None:
-        touched.append(code)
+    def _touch_owner(self, touched: list[int]) -> None:
         owner = self.owner
         if owner is not None:
             touched.append(owner.life.reading)
@@ -137,6 +138,7 @@ class _CountUpdate(Operation):
 
     __slots__ = ("change", "kind", "loc")
 
+    conditional = True
     loc: Count
 
     def __init__(self, loc: Count, change: Callable[[int], Change], kind: str) -> None:
@@ -144,15 +146,23 @@ class _CountUpdate(Operation):
         self.change = change
         self.kind = kind  # type: ignore[misc]  # each call has its own name
 
+    def writes_at(self, value: int) -> bool:
+        return self.change(value).value != value
+
     def run(self, task: Task, touched: list[int]) -> bool | int | None:
+        if self.writes_at(self.loc.value):
+            touched.append(self.loc.writing)
+        else:
+            touched.append(self.loc.reading)
         return self.loc.update(task, touched, self.change, self.kind)
 
 
 class _LockrefUpdate(Operation):
-    """The same, but waits while the lockref's lock is held."""
+    """The same, but waits while the lockref's lock is held; always a write of the count."""
 
     __slots__ = ("change", "kind", "loc", "lockref")
 
+    stable = False
     blocking = True
     writes = False
     loc: Location
@@ -170,6 +180,7 @@ class _LockrefUpdate(Operation):
 
     def run(self, task: Task, touched: list[int]) -> bool | int | None:
         touched.append(self.loc.reading)
+        touched.append(self.lockref.writing)
         return self.lockref.update(task, touched, self.change, self.kind)
 
     def describe(self) -> str:

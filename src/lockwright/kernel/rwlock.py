@@ -151,12 +151,16 @@ class _PlainWrite(_Plain):
 class _Trylock(Operation):
     __slots__ = ("exclusive", "kind", "loc")
 
+    conditional = True
     loc: RwLock
 
     def __init__(self, loc: RwLock, *, exclusive: bool) -> None:
         self.loc = loc
         self.exclusive = exclusive
         self.kind = "write_trylock" if exclusive else "read_trylock"  # type: ignore[misc]  # two
+
+    def writes_at(self, value: FairValue) -> bool:
+        return FairLock.may_enter(value, writes=self.exclusive, barges=not self.exclusive)
 
     def run(self, task: Task, touched: list[int]) -> bool:
         lock = self.loc

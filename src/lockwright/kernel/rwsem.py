@@ -117,7 +117,11 @@ class _RwSemOperation(Operation):
 class _DownReadTrylock(_RwSemOperation):
     __slots__ = ()
 
+    conditional = True
     kind = "down_read_trylock"
+
+    def writes_at(self, value: FairValue) -> bool:
+        return FairLock.may_enter(value, writes=False)
 
     def run(self, task: Task, touched: list[int]) -> bool:
         sem = self.loc
@@ -130,7 +134,11 @@ class _DownReadTrylock(_RwSemOperation):
 class _DownWriteTrylock(_RwSemOperation):
     __slots__ = ()
 
+    conditional = True
     kind = "down_write_trylock"
+
+    def writes_at(self, value: FairValue) -> bool:
+        return FairLock.may_enter(value, writes=True)
 
     def run(self, task: Task, touched: list[int]) -> bool:
         sem = self.loc

@@ -107,8 +107,12 @@ class Slab:
         creator.objects_made = made + 1
         known = creator.name.objects
         if made == len(known):
-            known.append([-1] * len(self._fields))
-        self._codes = known[made]
+            known.append({})
+        # under another schedule the task's nth object may be of another class
+        codes = known[made].get(self.__class__)
+        if codes is None:
+            codes = known[made][self.__class__] = [-1] * len(self._fields)
+        self._codes = codes
         self._values = [field.default for field in self._fields]
         self.world = world
         self.name = name
@@ -145,6 +149,8 @@ class Slab:
 
 
 def _use_after_free(obj: Slab, field: str, how: str) -> None:
+    # what the step saw belongs to its footprint, whatever it ends with
+    obj.world.acc.append(obj.life.reading)
     raise KernelOops(
         "use-after-free",
         f"use-after-free: {how} of {obj.describe()}->{field}, freed by {obj.life.value}",
@@ -240,6 +246,7 @@ class _Free(Operation):
 def free_now(obj: Slab, task: Task, touched: list[int]) -> None:
     """End the object's life within a step.  Raises the oops of a double free."""
     life = obj.life
+    touched.append(life.writing)
     if life.value is not None:
         raise KernelOops(
             "double free",
@@ -248,7 +255,6 @@ def free_now(obj: Slab, task: Task, touched: list[int]) -> None:
         )
     site = task.call_site()
     life.value = f"{task.comm} in {site.function}()" if site is not None else task.comm
-    touched.append(life.writing)
     for listener in obj.world.on_free:
         listener(obj)
 

@@ -48,7 +48,7 @@ class SpinLock(Lock):
 
     def lock_nested(self, subclass: int) -> Operation:
         """spin_lock_nested(): the same, in another lockdep subclass."""
-        return SpinLockLock(self, "spin_lock", subclass)
+        return SpinLockLock(self, "spin_lock_nested", subclass)
 
     def trylock(self) -> Operation:
         """spin_trylock(): True if it was taken.  A failed one is only a read of the lock."""
@@ -123,14 +123,20 @@ class SpinLockLock(_SpinLockOperation):
         touched.append(lock.writing)
         lock.value = task.index
         task.atomic += 1
-        if self.kind != "spin_lock":
-            BEFORE_LOCK[self.kind](task)
+        before = BEFORE_LOCK.get(self.kind)
+        if before is not None:
+            before(task)
         if lock.world.on_acquire:
             lock.taken(task, self.kind, subclass=self.subclass)
 
 
 class _Trylock(_SpinLockOperation):
     __slots__ = ()
+
+    conditional = True
+
+    def writes_at(self, value: int) -> bool:
+        return value == FREE
 
     def run(self, task: Task, touched: list[int]) -> bool:
         lock = self.loc
@@ -161,5 +167,6 @@ class _Unlock(_SpinLockOperation):
             )
         lock.value = FREE
         task.atomic -= 1
-        if self.kind != "spin_unlock":
-            AFTER_UNLOCK[self.kind](task)
+        after = AFTER_UNLOCK.get(self.kind)
+        if after is not None:
+            after(task)

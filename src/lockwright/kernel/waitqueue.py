@@ -130,11 +130,10 @@ class _Prepare(Operation):
 
     def run(self, task: Task, touched: list[int]) -> None:
         queue = self.loc
+        touched.append(queue.writing)
         entry = queue.entries.get(task.index)
         if entry is not None and entry in queue.sleepers:
-            touched.append(queue.reading)
             return
-        touched.append(queue.writing)
         entry = _Sleeper(queue, task, exclusive=self.exclusive)
         queue.entries[task.index] = entry
         if self.exclusive:
@@ -176,19 +175,14 @@ class _Finish(Operation):
 
     def run(self, task: Task, touched: list[int]) -> None:
         queue = self.loc
-        entry = queue.entries.get(task.index)
-        if entry is None:
-            return
-        if entry.value:
-            touched.append(entry.reading)
-            return
         touched.append(queue.writing)
+        entry = queue.entries.get(task.index)
         if entry in queue.sleepers:
             queue.sleepers.remove(entry)
 
 
 class _WakeUp(Operation):
-    """Wakes sleepers; if there are none, the wakeup is lost, and is only a read."""
+    """Wakes sleepers; if there are none, the wakeup is lost."""
 
     __slots__ = ("exclusive", "kind", "loc")
 
@@ -202,7 +196,7 @@ class _WakeUp(Operation):
     def run(self, task: Task, touched: list[int]) -> int:
         queue = self.loc
         sleepers = queue.sleepers
-        touched.append(queue.writing if sleepers else queue.reading)
+        touched.append(queue.writing)
         left = self.exclusive
         awake = 0
         while awake < len(sleepers) and left:

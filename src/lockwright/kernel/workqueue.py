@@ -53,7 +53,7 @@ class Work(Lock):
 
     Invariant: `value` is (pending, how many cancel it); no task waits for it.  `worker` runs or
     ran it last, and starts only when the worker before it is done: a work never runs twice at the
-    same time.  `cancelled` tells that worker that it has nothing to do.
+    same time.  `cancelled` is shared with that worker: true if it has nothing to do.
     """
 
     __slots__ = ("cancelled", "fn", "queue", "worker")
@@ -64,7 +64,7 @@ class Work(Lock):
         self.fn = fn
         self.worker: Task | None = None
         self.queue: WorkQueue | None = None
-        self.cancelled: Location
+        self.cancelled = [False]
 
     def holders(self) -> list[int]:
         worker = self.worker
@@ -87,6 +87,7 @@ async def process_one_work(start: _Start) -> None:
 class _QueueWork(Operation):
     __slots__ = ("loc", "queue")
 
+    conditional = True
     kind = "queue_work"
     loc: Work
 
@@ -94,19 +95,22 @@ class _QueueWork(Operation):
         self.queue = queue
         self.loc = work
 
+    def writes_at(self, value: tuple[bool, int]) -> bool:
+        return value == IDLE
+
     def run(self, task: Task, touched: list[int]) -> bool:
         work = self.loc
         queue = self.queue
-        if work.value != IDLE:
-            touched.append(work.reading)
-            return False
-        touched.append(work.writing)
+        idle = work.value == IDLE
+        touched.append(work.writing if idle else work.reading)
         touched.append(queue.writing if queue.ordered else queue.reading)
+        if not idle:
+            return False
         before = [work.worker.done] if work.worker is not None else []
         if queue.ordered and queue.runs and queue.runs[-1] is not work.worker:
             before.append(queue.runs[-1].done)
         work.value = (True, 0)
-        work.cancelled = Location(work.world, value=False, name=f"cancelled {work.name}")
+        work.cancelled = [False]
         start = _Start(work, queue, tuple(before))
         worker = work.world.spawn(process_one_work(start), "kworker", context=Context.WORKQUEUE)
         worker.comm = f"kworker/u8:{worker.number}"
@@ -138,11 +142,10 @@ class _Start(Operation):
     def run(self, task: Task, touched: list[int]) -> bool:
         for flag in self.after:
             touched.append(~flag.number)
-        touched.append(self.cancelled.reading)
-        if self.cancelled.value:
-            return False
         work = self.work
         touched.append(work.writing)
+        if self.cancelled[0]:
+            return False
         work.value = (False, work.value[1])
         if work.world.on_acquire:
             self.queue.taken(task, self.kind)
@@ -243,13 +246,11 @@ class _CancelWork(_Flush):
         waits = self.kind == "cancel_work_sync"
         if waits:
             self.begin(task, work)
-        if work.worker is None or not (pending or waits):
-            touched.append(work.reading)
-            return False
         touched.append(work.writing)
+        if work.worker is None:
+            return False
         if pending:
-            work.cancelled.value = True
-            touched.append(work.cancelled.writing)
+            work.cancelled[0] = True
         if waits:
             cancelling += 1
             self.waiting = _WorkWait(work, (work.worker.done,), self.describe(), cancels=work)

@@ -26,11 +26,18 @@ def finding_text(finding: Finding, width: int = WIDTH, *, shown: int = 0) -> str
     return "\n\n".join(parts)
 
 
+def headline(finding: Finding) -> str:
+    """`kind: message`; many messages begin with their kind."""
+    if finding.message.startswith(finding.kind):
+        return finding.message
+    return f"{finding.kind}: {finding.message}"
+
+
 def broken_text(finding: Finding, width: int = WIDTH) -> str:
     """What broke: the report as the kernel prints it, or the message and what there is to say."""
     if finding.text:
         return finding.text.strip("\n")
-    lines = folded(f"{finding.kind}: {finding.message}", width)
+    lines = folded(headline(finding), width)
     if finding.lines:
         lines += [part for line in finding.lines for part in folded(line, width)]
     elif finding.chain:
@@ -48,7 +55,7 @@ def reality_lines(finding: Finding, width: int = WIDTH) -> list[str]:
 def repeated_text(finding: Finding, scenario: str, width: int = WIDTH) -> str:
     """One that was printed in full at another scenario."""
     here = f"; here {finding.reality}" if finding.reality else ""
-    said = f"{finding.kind}: {finding.message}: as in {scenario}{here}"
+    said = f"{headline(finding)}: as in {scenario}{here}"
     return "\n".join([*folded(said, width), replay_line(finding.token)])
 
 

@@ -1,24 +1,24 @@
-"""The table of verdicts, one scenario a row."""
+"""The table of verdicts: one line a scenario, and what was found in it below, indented."""
 
 from __future__ import annotations
 
-import io
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.box import Box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from lockwright.core.result import Result
-from lockwright.report.columns import wrap
+from lockwright.report.columns import WIDTH, wrap
 
-LIVE_WIDTH_MIN = 100
-NAME_WIDTH = 30
-OTHERS_WIDTH = 80
-LINES = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
-COLOURS = {"violated": "bold red", "error": "bold red", "verified": "green", "stopped": "yellow"}
+INDENT = "    "
+GAP = "  "
+PLAIN = "\x1b[0m"
+TIMES = ("seconds", "per second")
+COLOURS = {
+    "violated": "\x1b[1;31m",
+    "error": "\x1b[1;31m",
+    "verified": "\x1b[32m",
+    "stopped": "\x1b[33m",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def row_of(result: Result, seconds: float = 0.0) -> Row:
     """The row of one result."""
     counts: dict[str, int] = {}
     for finding in result.findings:
-        name = f"{finding.kind}, {finding.reality}" if finding.reality else finding.kind
+        name = f"{finding.kind} ({finding.reality})" if finding.reality else finding.kind
         counts[name] = counts.get(name, 0) + 1
     return Row(
         result.scenario,
@@ -49,36 +49,43 @@ def row_of(result: Result, seconds: float = 0.0) -> Row:
     )
 
 
-def table(rows: Sequence[Row], width: int = 80, *, live: bool = False, colour: bool = False) -> str:
-    """The rows as text no wider than `width`; `live` adds how long each took, if there is room."""
-    live = live and width >= LIVE_WIDTH_MIN
-    made = Table(box=LINES, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    names = [wrap(row.scenario, max(NAME_WIDTH, width - OTHERS_WIDTH)) for row in rows]
-    made.add_column("scenario", no_wrap=True)
-    made.add_column("verdict", min_width=len("violated"))
-    made.add_column("findings", overflow="fold")
-    for name in ("executions", "deadlocked", *(("seconds", "per second") if live else ())):
-        made.add_column(name, justify="right", no_wrap=True)
-    for row, name in zip(rows, names, strict=True):
-        cells = [
-            Text("\n".join(name)),
-            Text(row.verdict, style=COLOURS.get(row.verdict, "")),
-            Text("; ".join(row.findings) or "none"),
-            Text(str(row.executions)),
-            Text(str(row.deadlocked)),
-        ]
-        if live:
-            cells.append(Text(f"{row.seconds:.1f}"))
-            cells.append(Text(f"{row.executions / max(row.seconds, 0.001):.0f}"))
-        made.add_row(*cells)
-    console = Console(
-        file=io.StringIO(),
-        width=width,
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        no_color=not colour,
-        legacy_windows=False,
-    )
-    with console.capture() as capture:
-        console.print(made)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+def table(
+    rows: Sequence[Row], width: int = WIDTH, *, live: bool = False, colour: bool = False
+) -> str:
+    """The rows as text no wider than `width`; `live` adds how long each took
+    and how fast it was."""
+    heads = ["scenario", "verdict", "executions", "deadlocked", *(TIMES if live else ())]
+    cells = [_cells(row, live=live) for row in rows]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    widths[0] = min(widths[0], width - sum(widths[1:]) - len(GAP) * (len(widths) - 1))
+    lines = [_line(heads, widths), "-" * (sum(widths) + len(GAP) * (len(widths) - 1))]
+    for row, texts in zip(rows, cells, strict=True):
+        *above, last = wrap(row.scenario, widths[0])
+        lines += above
+        line = _line([last, *texts[1:]], widths)
+        if colour and row.verdict in COLOURS:
+            at = widths[0] + len(GAP)
+            end = at + len(row.verdict)
+            line = f"{line[:at]}{COLOURS[row.verdict]}{row.verdict}{PLAIN}{line[end:]}"
+        lines.append(line)
+        if row.findings:
+            found = "; ".join(row.findings)
+            lines += textwrap.wrap(found, width, initial_indent=INDENT, subsequent_indent=INDENT)
+    return "\n".join(lines)
+
+
+def _cells(row: Row, *, live: bool) -> list[str]:
+    cells = [row.scenario, row.verdict, str(row.executions), str(row.deadlocked)]
+    if live:
+        rate = row.executions / max(row.seconds, 0.001)
+        cells += [f"{row.seconds:.1f}", f"{rate:.0f}"]
+    return cells
+
+
+def _line(cells: list[str], widths: list[int]) -> str:
+    """Names to the left, numbers to the right."""
+    texts = [
+        cell.ljust(width) if at < 2 else cell.rjust(width)
+        for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return GAP.join(texts).rstrip()
