@@ -67,6 +67,18 @@ def _spawn(at: Tracing, *tasks: tuple[str, Coroutine[Any, Any, Any]]) -> None:
 # One task alone.
 
 
+@_case("enable", "filter")
+def stat_then_open(at: Tracing) -> None:
+    """trace-cmd looks a file up and then opens its directory: the splat of the mail thread."""
+
+    async def user() -> None:
+        await stat(at, ENABLE)
+        await open_and_close(at, KP1)
+
+    at.warm(KP1)
+    _spawn(at, ("trace-cmd", user()))
+
+
 @_case("enable")
 def create_alone(at: Tracing) -> None:
     """A kprobe event is made, and a file of it is read."""
@@ -129,18 +141,6 @@ def stat_then_remove(at: Tracing) -> None:
         await remove_then_stat(at, "kp1")
 
     _spawn(at, ("bash", user()))
-
-
-@_case("enable", "filter")
-def stat_then_open(at: Tracing) -> None:
-    """trace-cmd looks a file up and then opens its directory: the splat of the mail thread."""
-
-    async def user() -> None:
-        await stat(at, ENABLE)
-        await open_and_close(at, KP1)
-
-    at.warm(KP1)
-    _spawn(at, ("trace-cmd", user()))
 
 
 @_case("enable")

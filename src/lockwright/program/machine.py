@@ -103,8 +103,11 @@ class Thread(Location):
         super().__init__(world, value=False, name=name)
         self.start = start
 
-    async def _run(self) -> None:
+    def body(self) -> Coroutine[Any, Any, None]:
         """The thread, to its end, which is part of its last step."""
+        return self._run()
+
+    async def _run(self) -> None:
         await self.start()
         self.value = True
         self.world.acc.append(self.writing)
@@ -120,7 +123,7 @@ class Spawn(Touch):
 
     def run(self, task: Task, touched: list[int]) -> None:
         thread = self.loc
-        thread.world.spawn(thread._run(), thread.name)
+        thread.world.spawn(thread.body(), thread.name)
 
 
 class Join(Operation):

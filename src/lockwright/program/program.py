@@ -42,7 +42,8 @@ class Program:
     """A program, compiled.
 
     `variables` maps the names whose final values count to numbers of objects, `start` names the
-    threads that run from the beginning.  With `sleepless` unset, its form does not say which locks
+    threads that run from the beginning, `handles` maps those that others wait for to the numbers
+    of their `Thread` objects.  With `sleepless` unset, its form does not say which locks
     spin, and so no holder is blamed for sleeping.
     """
 
@@ -52,6 +53,7 @@ class Program:
     threads: tuple[Compiled, ...]
     start: tuple[str, ...]
     expected: Expected
+    handles: Mapping[str, int] = field(default_factory=dict)
     sleepless: bool = True
 
     @property
@@ -81,7 +83,10 @@ class Program:
         """A function that makes the objects and spawns the tasks that run from the beginning."""
         makes = self.makes
         threads = {thread.name: thread for thread in self.threads}
-        started = [(name, threads[name].body, threads[name].uses) for name in self.start]
+        started = [
+            (name, threads[name].body, threads[name].uses, self.handles.get(name))
+            for name in self.start
+        ]
 
         def build(world: World) -> None:
             objects: list[Any] = []
@@ -89,8 +94,11 @@ class Program:
                 objects.append(make(world, objects))
             world.state = objects
             spawn = world.spawn
-            for name, body, uses in started:
-                spawn(body(*[objects[number] for number in uses]), name)
+            for name, body, uses, handle in started:
+                if handle is None:
+                    spawn(body(*[objects[number] for number in uses]), name)
+                else:
+                    spawn(objects[handle].body(), name)
 
         return build
 

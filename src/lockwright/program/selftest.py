@@ -18,7 +18,6 @@ from lockwright.program.document import (
     Document,
     Place,
     check_keys,
-    kind_of,
     label_of,
     number_of,
     shown,
@@ -126,7 +125,7 @@ def read_selftest(document: Document) -> SelfTest | str:
 
 def _key(place: Place, name: str, lock: object) -> LockKey:
     if not isinstance(lock, dict) or "type" not in lock or "cls" not in lock:
-        place.fault(f"lock {name} is {kind_of(lock)}", 'an object with "type" and "cls"')
+        place.fault(f"lock {name} is {shown(lock)}", 'an object with "type" and "cls"')
     kind = lock["type"]
     if not isinstance(kind, str) or kind not in WAIT_TYPES:
         unknown(place, f"type of lock {name}:", kind, WAIT_TYPES)

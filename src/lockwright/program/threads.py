@@ -42,6 +42,7 @@ REMARKS = ("name", "id", "title", "why", "remark", "note", "source", "states", "
 KEYS = ("locks", "classes", "threads", "start", "work", "irq", "deadlock", "lockdep", *REMARKS)
 IRQ = "interrupts are not modelled in thread programs yet"
 QUEUE = "system_wq"
+HANDLE = "thread "
 SCOPE: dict[str, object] = {
     "VariableRead": VariableRead,
     "VariableWrite": VariableWrite,
@@ -101,7 +102,7 @@ def read_threads(document: Document) -> Program | str:
         for name in steps
     ]
     _check_variables(steps)
-    irq = table_of(document, "irq")
+    irq = _irq(document)
     start = _start(document, steps, {*work.values(), *irq})
     _check_started(document, steps, [*start, *work.values(), *irq])
     for name, handler in steps.items():
@@ -121,6 +122,11 @@ def read_threads(document: Document) -> Program | str:
         threads=tuple(threads),
         start=start,
         expected=expected,
+        handles={
+            name.removeprefix(HANDLE): number
+            for number, (name, kind) in enumerate(objects.kinds.items())
+            if kind == "thread"
+        },
     )
 
 
@@ -146,6 +152,15 @@ def _work(document: Document) -> dict[str, str]:
                 document.place, f"thread of work item {item}:", thread, document.data["threads"]
             )
     return work
+
+
+def _irq(document: Document) -> dict[str, str]:
+    """Handlers, and the threads that they run on top of."""
+    irq = table_of(document, "irq")
+    for handler in irq:
+        if handler not in document.data["threads"]:
+            unknown(document.place, "thread in irq", handler, document.data["threads"])
+    return irq
 
 
 def _declare_srcu(steps: Mapping[str, list[Step]], objects: Objects) -> None:
@@ -244,7 +259,7 @@ class _Maker:
         if kind == "work item":
             return Work(world, name, starter(self.threads[self.work[name]], objects))
         assert kind == "thread", kind
-        name = name.removeprefix("thread ")
+        name = name.removeprefix(HANDLE)
         return Thread(world, name, starter(self.threads[name], objects))
 
     def _key(self, name: str, kind: str) -> LockKey | None:
@@ -303,7 +318,7 @@ def _thread(code: TaskCode, name: object) -> str:
     if not isinstance(name, str) or name not in code.threads:
         unknown(code.place, "thread", name, code.threads)
     # A work item may be called what its thread is called.
-    return code.number("thread", f"thread {name}")
+    return code.number("thread", f"{HANDLE}{name}")
 
 
 def _spawn(code: TaskCode, args: list[Any]) -> str:
