@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockwright.core.errors import UsageError
@@ -17,6 +17,7 @@ tokens_of = st.builds(Token, words, parameters_of, words, st.lists(choices, max_
 TOKEN = Token("demo/abba:two", (("gate", "true"),), "1a2b3c4d", ((0, 0), (0, 0), (1, 2)))
 
 
+@settings(deadline=None, derandomize=True)
 @given(token=tokens_of)
 def test_a_token_is_what_its_text_says(token: Token) -> None:
     text = str(token)
@@ -32,6 +33,7 @@ def test_the_text_of_a_token() -> None:
     assert re.fullmatch("[0-9a-f]{8}", text.rpartition("~")[2])
 
 
+@settings(deadline=None, derandomize=True)
 @given(token=tokens_of, data=st.data())
 def test_a_token_that_was_cut_or_mistyped_is_refused(token: Token, data: st.DataObject) -> None:
     text = str(token)

@@ -29,6 +29,7 @@ class Case:
     """Something to explore; `floor` is the ratio that it must not exceed, if there is one."""
 
     name: str
+    build: Callable[[World], None]
     make: MakeWorld
     floor: float | None
 
@@ -36,7 +37,7 @@ class Case:
 def case_of(name: str) -> Case:
     """A case by the name of its program or scenario.  Raises UsageError if there is none."""
     build = load_project(ROOT).scenario(name).set_up if ":" in name else _program(name)
-    return Case(name, _making(build), FLOORS.get(name))
+    return Case(name, build, _making(build), FLOORS.get(name))
 
 
 def _program(name: str) -> Callable[[World], None]:

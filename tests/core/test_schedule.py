@@ -1,7 +1,7 @@
 """Schedules and their text."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockwright.core.errors import UsageError
@@ -12,11 +12,13 @@ runs = st.tuples(choices, st.integers(1, 40)).map(lambda run: [run[0]] * run[1])
 schedules_of = st.lists(runs, max_size=12).map(lambda parts: [c for part in parts for c in part])
 
 
+@settings(deadline=None, derandomize=True)
 @given(schedule=schedules_of)
 def test_a_schedule_is_what_its_text_says(schedule: list[tuple[int, int]]) -> None:
     assert parse_schedule(schedule_text(schedule)) == schedule
 
 
+@settings(deadline=None, derandomize=True)
 @given(schedule=schedules_of)
 def test_a_text_is_the_only_one_of_its_schedule(schedule: list[tuple[int, int]]) -> None:
     text = schedule_text(schedule)

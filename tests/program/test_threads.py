@@ -103,7 +103,7 @@ def test_a_fault_names_program_thread_and_step(
         ({"work": {"W": []}}, "unknown thread of work item W: []"),
         ({"deadlock": "yes"}, 'its deadlock is "yes"'),
         ({"lockdep": 1}, "its lockdep is 1"),
-        ({"irq": {"T9": "T1"}}, 'unknown thread in irq "T9"'),
+        ({"irq": []}, "its irq is an empty list"),
         ({"clases": {}}, 'unknown key "clases"\nexpected: did you mean classes?'),
     ],
 )

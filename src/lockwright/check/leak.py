@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 from types import FunctionType, ModuleType
+from typing import Any
 
 from lockwright.check.rule import Rule
 from lockwright.core.finding import Finding
@@ -61,21 +62,25 @@ def _unreachable(suspects: list[Slab], roots: list[object]) -> list[Slab]:
             if thing.alive:
                 left.discard(key)
                 stack.extend(thing._values)
-                stack.extend([getattr(thing, name) for name in _references(type(thing))])
+                stack.extend(_referred(thing))
         elif isinstance(thing, (list, tuple, set, frozenset)):
             stack.extend(thing)
         elif isinstance(thing, dict):
             stack.extend(thing.keys())
             stack.extend(thing.values())
         else:
-            for name in _references(type(thing)):
-                stack.append(getattr(thing, name, None))
+            stack.extend(_referred(thing))
             if not isinstance(thing, (type, *_LEAVES)) and hasattr(thing, "__dict__"):
                 stack.extend(vars(thing).values())
     return [suspect for suspect in suspects if id(suspect) in left]
 
 
 _LEAVES = (World, Task, ModuleType, FunctionType)
+
+
+def _referred(thing: object) -> list[Any]:
+    names = _references(type(thing))  # type: ignore[arg-type]  # mypy: classes have no hash
+    return [getattr(thing, name, None) for name in names]
 
 
 @cache

@@ -71,7 +71,11 @@ class Task(Creator):
     )
 
     def __init__(self, name: TaskName, index: int, coro: Coroutine[Any, Any, Any]) -> None:
-        super().__init__(name)
+        # what Creator does, without the call: every execution makes its tasks anew
+        self.name = name
+        self.locations_made = 0
+        self.objects_made = 0
+        self.children_made = 0
         self.number = name.number
         self.index = index
         self.coro = coro

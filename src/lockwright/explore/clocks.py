@@ -11,36 +11,44 @@ its location before step j is also its state after everything that does not depe
 step i races with the last j before which it could have gone on, if its own task was not already
 behind j.
 
-Order of reading: `record` and `pop` keep the steps; `analyse` adds a step to the clocks, with
-`_conflicts` (one access) and `_held_up` (the location of a blocking step) as its parts.
+Order of reading: `record` and `truncate` keep the steps; `analyse` adds a step to the clocks, with
+`_enter` (one access) and `_held_up` (the location of a blocking step) as its parts.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from lockwright.core.location import Value
 from lockwright.core.operation import Operation
-
 
 EVERYTHING = -1
 """The mask of all locations."""
 
 
+Announced = tuple[Operation | None, Value, int]
+"""The operation if it can be held up or its footprint can change, else None; what its location
+held before the step; the location's number."""
+
+
 class Past:
-    """The steps so far, by index.  Invariant: `log[n]` lists, in order, twice the index of each
-    analysed step that touched location n, plus one if it wrote."""
+    """The steps so far, by index.
+
+    Invariant: `log[n]` lists, in order, twice the index of each analysed step that touched
+    location n, plus one if it wrote; `tail[t]` is the last step of task t.  `plain[i]` is the mask
+    of the locations that the plain code of step i touched.
+    """
 
     __slots__ = (
+        "announced",
         "before_of",
         "log",
-        "operation",
         "plain",
         "previous",
         "read",
         "tail",
         "task",
         "touched",
-        "value",
-        "where",
         "write",
     )
 
@@ -50,21 +58,18 @@ class Past:
         self.plain: list[int] = []
         self.read: list[int] = []
         self.write: list[int] = []
-        self.value: list[Value] = []
-        self.where: list[int] = []
-        self.operation: list[Operation | None] = []
+        self.announced: list[Announced] = []
         self.previous: list[int] = []
         self.before_of: list[int] = []
-        self.tail: list[int] = []
-        self.log: list[list[int]] = []
+        self.tail: dict[int, int] = {}
+        self.log: defaultdict[int, list[int]] = defaultdict(list)
 
     def record(
-        self, task: int, touched: list[int], marked: int, announced: tuple[Operation, Value]
+        self, task: int, touched: list[int], marked: int, announced: Announced
     ) -> tuple[int, int]:
         """Append a step; returns its footprint as bit masks (read, written).
 
-        The first `marked` codes are the operation's own.  `announced` is the operation, and what
-        its location held before the step.
+        The first `marked` codes are the operation's own.
         """
         read = write = 0
         for code in touched:
@@ -75,70 +80,56 @@ class Past:
             else:
                 read |= 1 << (code >> 1)
         tail = self.tail
-        while task >= len(tail):
-            tail.append(-1)
-        self.previous.append(tail[task])
+        self.previous.append(tail.get(task, -1))
         tail[task] = len(self.task)
         self.task.append(task)
         self.touched.append(touched)
         self.plain.append(_mask(touched[marked:]) if marked < len(touched) else 0)
         self.read.append(read)
         self.write.append(write)
-        operation, value = announced
-        plain = operation.stable and not (operation.blocking or operation.conditional)
-        self.operation.append(None if plain else operation)
-        self.value.append(value)
-        self.where.append(operation.loc.number)
+        self.announced.append(announced)
         return read, write
 
-    def pop(self) -> tuple[int, int]:
-        """Take the last step back; returns its footprint."""
-        self.tail[self.task.pop()] = self.previous.pop()
-        step = len(self.task)
-        touched = self.touched.pop()
-        if len(self.before_of) > step:
-            self.before_of.pop()
-            log = self.log
-            for code in touched:
+    def truncate(self, length: int) -> tuple[int, int]:
+        """Take all steps from `length` on back; returns the footprint of the first of them."""
+        task, touched, previous = self.task, self.touched, self.previous
+        tail, log = self.tail, self.log
+        for step in range(len(task) - 1, length - 1, -1):
+            tail[task[step]] = previous[step]
+            for code in touched[step]:
                 entries = log[code >> 1 if code >= 0 else ~code]
                 if entries and entries[-1] >> 1 == step:
                     entries.pop()
-        self.plain.pop()
-        self.value.pop()
-        self.where.pop()
-        self.operation.pop()
-        return self.read.pop(), self.write.pop()
+        footprint = self.read[length], self.write[length]
+        for steps in (task, touched, previous, self.plain, self.read, self.write):
+            del steps[length:]
+        del self.announced[length:]
+        del self.before_of[length:]
+        return footprint
 
     def analyse(self, step: int) -> list[int]:
         """Add a step to the clocks; returns the steps that it races with."""
-        log = self.log
         before_of = self.before_of
         previous = self.previous[step]
         clock = before_of[previous] if previous >= 0 else 0
         touched = self.touched[step]
-        operation = self.operation[step]
+        operation, _, location = self.announced[step]
         candidates: list[int] = []
         races: list[int] = []
-        held_up = -1
+        if touched and min(touched) < 0:
+            for code in touched:
+                if code < 0:
+                    clock |= self._ordered(~code)
+        if operation is not None and operation.blocking and location >= 0 and touched:
+            races = self._held_up(operation, clock)
+            self._enter(step, touched[0], candidates)
+            # ordered after all of these, and _held_up has said which can be swapped
+            for other in candidates:
+                clock |= before_of[other]
+            candidates.clear()
+            touched = touched[1:]
         for code in touched:
-            if code < 0:
-                clock |= self._ordered(~code)
-        if operation is not None and operation.blocking and operation.loc.number >= 0:
-            held_up = operation.loc.number
-            if held_up < len(log):
-                races = self._held_up(operation, clock)
-        for code in touched:
-            location = code >> 1 if code >= 0 else ~code
-            while location >= len(log):
-                log.append([])
-            if code >= 0:
-                self._conflicts(step, code, candidates)
-                if location == held_up:
-                    # ordered after all of these, and _held_up has said which can be swapped
-                    for other in candidates:
-                        clock |= before_of[other]
-                    candidates.clear()
-            _enter(log[location], step, code & 1 if code >= 0 else 0)
+            self._enter(step, code, candidates)
         clock |= 1 << step
         if len(candidates) > 1:
             candidates.sort(reverse=True)
@@ -151,9 +142,9 @@ class Past:
 
     def races_of_blocked(self, task: int, operation: Operation) -> list[int]:
         """The steps before which the announced operation of a blocked task could have gone."""
-        if not 0 <= operation.loc.number < len(self.log):
+        if operation.loc.number < 0:
             return []
-        tail = self.tail[task] if task < len(self.tail) else -1
+        tail = self.tail.get(task, -1)
         clock = self.before_of[tail] if tail >= 0 else 0
         for flag in operation.after:
             if not flag.value:
@@ -175,18 +166,17 @@ class Past:
         stable nothing is known, so it counts as one that writes everything.
         """
         read, write = self.read[second], self.write[second]
-        operation = self.operation[second]
+        operation, _, number = self.announced[second]
         if operation is None:
             return read, write
         if not operation.stable:
             return 0, EVERYTHING
-        if operation.conditional:
-            number = operation.loc.number
-            if self.where[first] == number:
-                bit = 1 << number
-                if operation.writes_at(self.value[first]):
-                    return read & ~bit, write | bit
-                return read | bit, write & ~bit
+        _, value, where = self.announced[first]
+        if operation.conditional and where == number:
+            bit = 1 << number
+            if operation.writes_at(value):
+                return read & ~bit, write | bit
+            return read | bit, write & ~bit
         return read, write
 
     def plain_conflict(self, first: int, second: int) -> int:
@@ -198,23 +188,30 @@ class Past:
         conflict |= self.read[second] & self.write[first]
         return 0 if conflict & ~plain else conflict
 
-    def _conflicts(self, step: int, code: int, found: list[int]) -> None:
-        """Collect the steps that an access conflicts with, back to the last write."""
-        wrote = code & 1
-        for entry in reversed(self.log[code >> 1]):
-            if wrote or entry & 1:
-                other = entry >> 1
-                if other != step:
-                    found.append(other)
-                    if entry & 1:
-                        return
+    def _enter(self, step: int, code: int, found: list[int]) -> None:
+        """Note an access in its location's log; collect the steps that it conflicts with, back to
+        the last write.  What is only ordered conflicts with nothing."""
+        if code < 0:
+            entries, wrote = self.log[~code], 0
+        else:
+            entries, wrote = self.log[code >> 1], code & 1
+            for entry in reversed(entries):
+                if wrote or entry & 1:
+                    other = entry >> 1
+                    if other != step:
+                        found.append(other)
+                        if entry & 1:
+                            break
+        if entries and entries[-1] >> 1 == step:
+            entries[-1] |= wrote
+        else:
+            entries.append(2 * step + wrote)
 
     def _ordered(self, location: int) -> int:
         """The clock of the step that set a one-way flag."""
-        if location < len(self.log):
-            for entry in reversed(self.log[location]):
-                if entry & 1:
-                    return self.before_of[entry >> 1]
+        for entry in reversed(self.log[location]):
+            if entry & 1:
+                return self.before_of[entry >> 1]
         return 0
 
     def _held_up(self, operation: Operation, clock: int) -> list[int]:
@@ -228,7 +225,7 @@ class Past:
             if not (entry & 1 or operation.writes):
                 continue
             other = entry >> 1
-            if operation.ready(self.value[other]):
+            if operation.ready(self.announced[other][1]):
                 found = True
                 if not clock >> other & 1:
                     races.append(other)
@@ -237,14 +234,6 @@ class Past:
             elif found:
                 break
         return races
-
-
-def _enter(entries: list[int], step: int, wrote: int) -> None:
-    """Note in a location's log that a step touched it."""
-    if entries and entries[-1] >> 1 == step:
-        entries[-1] |= wrote
-    else:
-        entries.append(2 * step + wrote)
 
 
 def _mask(codes: list[int]) -> int:

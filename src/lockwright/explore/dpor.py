@@ -26,17 +26,8 @@ from lockwright.core.schedule import STEPS_MAX, schedule_text
 from lockwright.core.task import Task
 from lockwright.core.world import World
 from lockwright.explore.clocks import EVERYTHING, Past
-from lockwright.explore.run import MakeWorld, Run
-from lockwright.explore.wakeup import (
-    CHOICE_SHIFT,
-    TASK_MASK,
-    Branch,
-    Sleep,
-    Step,
-    awake,
-    insert,
-    sleeps,
-)
+from lockwright.explore.run import CHOICE_SHIFT, TASK_MASK, MakeWorld, Run
+from lockwright.explore.wakeup import Branch, Sleep, Step, awake, insert, sleeps
 
 ENDED = -1
 SLEEPING = -2
@@ -94,16 +85,9 @@ class Dpor:
                 raise ModelError(
                     f"an execution has more than {STEPS_MAX} steps: is there a busy loop?"
                 )
-        return self._run(world, sleeping=key == SLEEPING)
-
-    def _run(self, world: World, *, sleeping: bool) -> Run:
-        index = [task.index if task is not None else -1 for task in world.by_number]
-        numbers = self.past.task
-        schedule = [
-            (index[number], key >> CHOICE_SHIFT)
-            for number, key in zip(numbers, self.keys, strict=True)
-        ]
-        return Run(world, schedule, numbers, self.past.touched, sleeping)
+        run = Run.of_keys(world, keys, self.past.task, self.past.touched)
+        run.sleeping = key == SLEEPING
+        return run
 
     def _replay(self, world: World) -> None:
         """Take the steps of the shared prefix again.  Raises NondeterminismError."""
@@ -142,7 +126,9 @@ class Dpor:
             )
         if op.chooses:
             self._spread(op, number, key >> CHOICE_SHIFT)
-        announced = (op, op.loc.value)
+        loc = op.loc
+        varies = op.blocking or op.conditional or not op.stable
+        announced = (op if varies else None, loc.value, loc.number)
         touched = world.step(task, key >> CHOICE_SHIFT)
         self.keys.append(key)
         return self.past.record(number, touched, world.marked, announced)
@@ -195,22 +181,26 @@ class Dpor:
         read, write = past.read, past.write
         v = [(keys[at], read[at], write[at]) for at in past.without(first)]
         v.append(second)
-        if not sleeps(v, self.sleep[first]):
+        sleep = self.sleep[first]
+        if not sleep or not sleeps(v, sleep):
             insert(self.wut[first], v)
 
     def _backtrack(self) -> bool:
         """Go back to the deepest node with something left; False if there is none."""
-        keys, past = self.keys, self.past
-        while keys:
-            key = keys.pop()
-            footprint = past.pop()
-            if self.wut[-1]:
-                self.sleep[-1] = {**self.sleep[-1], key: footprint}
-                self.analysed = len(keys)
-                return True
-            self.wut.pop()
-            self.sleep.pop()
-        return False
+        wut = self.wut
+        depth = len(wut) - 1
+        while depth >= 0 and not wut[depth]:
+            depth -= 1
+        if depth < 0:
+            return False
+        key = self.keys[depth]
+        footprint = self.past.truncate(depth)
+        del self.keys[depth:]
+        del self.sleep[depth + 1 :]
+        del wut[depth + 1 :]
+        self.sleep[depth] = {**self.sleep[depth], key: footprint}
+        self.analysed = depth
+        return True
 
 
 def _announced(op: Operation) -> tuple[int, int]:

@@ -15,7 +15,7 @@ def guided_search(make: MakeWorld, oracle: Oracle) -> Iterator[Run]:
     """Yield a run for each execution that the oracle begins."""
     names = Names()
     while oracle.begin():
-        run = Run(make(names), [], [], [])
+        run = Run(make(names), [], [])
         _follow(run, oracle)
         yield run
 

@@ -31,7 +31,7 @@ def plain_search(make: MakeWorld) -> Iterator[Run]:
 
 def _execute(world: World, stack: list[list[tuple[int, int]]]) -> Run:
     """Run along `stack` (alternatives left at each depth, the current one last), then on."""
-    run = Run(world, [], [], [])
+    run = Run(world, [], [])
     depth = 0
     while enabled := world.enabled():
         if depth == len(stack):

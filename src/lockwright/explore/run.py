@@ -3,32 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from lockwright.core.location import Names
 from lockwright.core.schedule import Choice
 from lockwright.core.world import World
 
+CHOICE_SHIFT = 16
+TASK_MASK = (1 << CHOICE_SHIFT) - 1
+"""A step's key is the task's number and, shifted, the value chosen."""
+
 MakeWorld = Callable[[Names], World]
 """Builds a fresh world: listeners attached, scenario set up, tasks spawned."""
 
 
-@dataclass(slots=True)
 class Run:
     """One execution that came to its end.
 
-    `touched[i]` holds the access codes of step i (see `World.step`), `numbers[i]` the task's
-    number; `sleeping` tells that the reduction gave it up because every enabled task slept.
-    `plain_races` lists (first step, second step, location) of conflicts that only plain accesses
-    make and nothing orders: data races.
+    `schedule` lists (task, value) for each step, `touched[i]` the access codes of step i (see
+    `World.step`), `numbers[i]` the task's number; the last two may be the search's own, to be read
+    before it goes on.  `sleeping` tells that the reduction gave the execution up because every
+    enabled task slept.  `plain_races` lists (first step, second step, location) of conflicts that
+    only plain accesses make and nothing orders: data races.
     """
 
-    world: World
-    schedule: list[Choice]
-    numbers: list[int]
-    touched: list[list[int]]
-    sleeping: bool = False
-    plain_races: list[tuple[int, int, int]] = field(default_factory=list)
+    __slots__ = ("_keys", "_schedule", "numbers", "plain_races", "sleeping", "touched", "world")
+
+    def __init__(self, world: World, numbers: list[int], touched: list[list[int]]) -> None:
+        self.world = world
+        self.numbers = numbers
+        self.touched = touched
+        self.sleeping = False
+        self.plain_races: list[tuple[int, int, int]] = []
+        self._schedule: list[Choice] | None = []
+        self._keys: list[int] = []
+
+    @classmethod
+    def of_keys(
+        cls, world: World, keys: list[int], numbers: list[int], touched: list[list[int]]
+    ) -> Run:
+        """A run of a search that names its steps by keys (`wakeup.py`)."""
+        run = cls(world, numbers, touched)
+        run._schedule = None  # most runs are never asked for it
+        run._keys = list(keys)
+        return run
+
+    @property
+    def schedule(self) -> list[Choice]:
+        """What makes this execution happen again."""
+        if self._schedule is None:
+            index = [task.index if task is not None else -1 for task in self.world.by_number]
+            self._schedule = [(index[key & TASK_MASK], key >> CHOICE_SHIFT) for key in self._keys]
+        return self._schedule
 
 
 def trace_key(run: Run) -> tuple[object, ...]:

@@ -8,8 +8,7 @@ if it could come first in some equivalent sequence, or could be put before v alt
 
 from __future__ import annotations
 
-CHOICE_SHIFT = 16
-TASK_MASK = (1 << CHOICE_SHIFT) - 1
+from lockwright.explore.run import TASK_MASK
 
 Step = tuple[int, int, int]
 """(key, read mask, write mask); the key holds the task's number and the value chosen."""
@@ -43,19 +42,18 @@ def awake(sleep: Sleep, key: int, read: int, write: int) -> Sleep:
 
 def sleeps(v: list[Step], sleep: Sleep) -> bool:
     """Is some weak initial of v asleep?  Then all that v leads to has been explored already."""
-    left = dict(sleep)
     seen: set[int] = set()
     read = write = 0
     for key, step_read, step_write in v:
         task = key & TASK_MASK
         if task not in seen:
             seen.add(task)
-            if key in left and not (step_write & (read | write) or step_read & write):
+            if key in sleep and not (step_write & (read | write) or step_read & write):
                 return True
         read |= step_read
         write |= step_write
     either = read | write
-    for key, (step_read, step_write) in left.items():
+    for key, (step_read, step_write) in sleep.items():
         if (key & TASK_MASK) not in seen and not (step_write & either or step_read & write):
             return True
     return False

@@ -102,9 +102,10 @@ def read_threads(document: Document) -> Program | str:
         for name in steps
     ]
     _check_variables(steps)
-    irq = _irq(document)
+    irq = table_of(document, "irq")
     start = _start(document, steps, {*work.values(), *irq})
-    _check_started(document, steps, [*start, *work.values(), *irq])
+    if not irq:  # else not supported, so who runs on top of whom is not looked into
+        _check_started(document, steps, [*start, *work.values()])
     for name, handler in steps.items():
         for place, step in handler:
             if step[0] in ("irq_off", "irq_on"):
@@ -152,15 +153,6 @@ def _work(document: Document) -> dict[str, str]:
                 document.place, f"thread of work item {item}:", thread, document.data["threads"]
             )
     return work
-
-
-def _irq(document: Document) -> dict[str, str]:
-    """Handlers, and the threads that they run on top of."""
-    irq = table_of(document, "irq")
-    for handler in irq:
-        if handler not in document.data["threads"]:
-            unknown(document.place, "thread in irq", handler, document.data["threads"])
-    return irq
 
 
 def _declare_srcu(steps: Mapping[str, list[Step]], objects: Objects) -> None:
