@@ -9,32 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from invariants.dentries import (
-    dentry_counts,
-    no_lookup_left,
-    nothing_at_the_root,
-    one_hashed_dentry_a_name,
-)
-from invariants.events import busy_changes_nothing
-from invariants.names import existing_is_found, listing_is_complete, removed_is_gone
 from lockwright.core.world import World
-from lockwright.scenario import Check, Scenario, scenario
+from lockwright.scenario import Scenario, scenario
 from model.eventfs.v4 import Eventfs4
 from model.tracing.setup import tracing
 from stress.scenarios.cases import CASES, Case
-
-RELEASE = "6.5.0-rc1-test+"
-
-AT_END: tuple[Check, ...] = (
-    removed_is_gone,
-    existing_is_found,
-    listing_is_complete,
-    dentry_counts,
-    one_hashed_dentry_a_name,
-    no_lookup_left,
-    busy_changes_nothing,
-    nothing_at_the_root,
-)
+from stress.scenarios.promises import AT_END, RELEASE
 
 
 def _build(

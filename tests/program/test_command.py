@@ -27,14 +27,11 @@ FIELDS = {
 }
 
 TABLE = """\
-program     verdict   complete  deadlocked  blocked  lock validator  as expected
---------------------------------------------------------------------------------
-good        verified         2           0        0  ok
-bad~ 'one'  violated         2           1        0  possible
-                                                     circular
-                                                     locking
-                                                     dependency,
-                                                     confirmed
+program     verdict   complete  deadlocked  blocked  as expected
+----------------------------------------------------------------
+good        verified         2           0        0
+bad~ 'one'  violated         2           1        0
+    possible circular locking dependency (confirmed)
 """
 
 DEADLOCK = """\

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lockwright.core.errors import KernelOops
 from lockwright.core.location import Location
 from lockwright.core.lockuse import LockKey, LockUse
 from lockwright.core.operation import Operation
@@ -105,11 +104,7 @@ class FairLock(Lock):
         writer, readers, queue, count = self.value
         if index not in ((writer,) if writes else readers):
             how = "write" if writes else "read"
-            raise KernelOops(
-                "bad unlock balance",
-                f"{task.comm} releases {self.name}, which it does not hold for {how}",
-                self.name,
-            )
+            raise self.not_held(task, how=f" for {how}")
         if writes:
             writer = FREE
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockwright.core.errors import KernelOops
 from lockwright.core.location import Location, Value
 from lockwright.core.lockuse import LockKey as LockClass
 from lockwright.core.lockuse import LockUse
@@ -50,3 +51,8 @@ class Lock(Location):
         """Tell the listeners of a release."""
         for listener in self.world.on_release:
             listener(task, self.address)
+
+    def not_held(self, task: Task, *, does: str = "releases", how: str = "") -> KernelOops:
+        """The oops of a release by a task that does not hold it; `how` is ` for write`, say."""
+        message = f"{task.comm} {does} {self.name}, which it does not hold{how}"
+        return KernelOops("bad unlock balance", message, self.name)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockwright.core.errors import KernelOops
 from lockwright.core.location import Value
 from lockwright.core.operation import Operation
 from lockwright.kernel.context import might_sleep
@@ -131,9 +130,5 @@ class _Unlock(Operation):
         if lock.world.on_release:
             lock.released(task)
         if lock.value != task.index:
-            raise KernelOops(
-                "bad unlock balance",
-                f"{task.comm} releases {lock.name}, which it does not hold",
-                lock.name,
-            )
+            raise lock.not_held(task)
         lock.value = FREE

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockwright.core.errors import KernelOops
 from lockwright.core.operation import Operation
 from lockwright.kernel.context import might_sleep
 from lockwright.kernel.fairlock import FREE, FairLock, FairValue, QueuedAcquire
@@ -178,11 +177,7 @@ class _DowngradeWrite(_RwSemOperation):
         touched.append(sem.writing)
         writer, _, queue, count = sem.value
         if writer != task.index:
-            raise KernelOops(
-                "bad unlock balance",
-                f"{task.comm} downgrades {sem.name}, which it does not hold for write",
-                sem.name,
-            )
+            raise sem.not_held(task, does="downgrades", how=" for write")
         sem.value = (FREE, (writer,), queue, count)
         if queue:
             sem.grant(touched)

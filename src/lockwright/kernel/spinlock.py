@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockwright.core.errors import KernelOops
 from lockwright.core.lockuse import LockKey, LockUse
 from lockwright.core.operation import Operation
 from lockwright.kernel import irqflags
@@ -160,11 +159,7 @@ class _Unlock(_SpinLockOperation):
         if lock.world.on_release:
             lock.released(task)
         if lock.value != task.index:
-            raise KernelOops(
-                "bad unlock balance",
-                f"{task.comm} releases {lock.name}, which it does not hold",
-                lock.name,
-            )
+            raise lock.not_held(task)
         lock.value = FREE
         task.atomic -= 1
         after = AFTER_UNLOCK.get(self.kind)

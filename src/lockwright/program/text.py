@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rich.box import Box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from lockwright.core.event import Event
 from lockwright.core.finding import Finding
 from lockwright.program.verdict import NOT_SUPPORTED, Entry
-from lockwright.report.columns import WIDTH, columns, wrap
+from lockwright.report.columns import WIDTH, columns
 from lockwright.report.findings import broken_text, folded
+from lockwright.report.table import grid
 
-NAME_WIDTH = 24
-LINES = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 COUNTS = {"complete": "complete", "deadlocked": "deadlocked", "sleep_set_blocked": "blocked"}
 
 
@@ -32,29 +25,17 @@ def report(entries: Sequence[Entry], width: int = WIDTH) -> str:
 
 
 def table(entries: Sequence[Entry], width: int = WIDTH) -> str:
-    """One row a program."""
-    made = Table(box=LINES, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    made.add_column("program", no_wrap=True)
-    made.add_column("verdict", overflow="fold")
-    for head in COUNTS.values():
-        made.add_column(head, justify="right", no_wrap=True)
-    made.add_column("lock validator", overflow="fold")
-    made.add_column("as expected", overflow="fold")
+    """One row a program; what the lock validator says stands below it."""
+    heads = ["program", "verdict", *COUNTS.values(), "as expected"]
+    rows = []
     for entry in entries:
         data = entry.data
+        expected = {"ok": "yes", "mismatch": "NO"}.get(data.get("expected", ""), "")
+        counts = [str(data.get(key, "")) for key in COUNTS]
         lockdep = data.get("lockdep")
-        said = f"{lockdep['kind']}, {lockdep['reality']}" if lockdep else "ok"
-        made.add_row(
-            Text("\n".join(wrap(data["name"], NAME_WIDTH))),
-            Text(data["verdict"]),
-            *(Text(str(data.get(key, ""))) for key in COUNTS),
-            Text("" if data["verdict"] == NOT_SUPPORTED else said),
-            Text({"ok": "yes", "mismatch": "NO"}.get(data.get("expected", ""), "")),
-        )
-    console = Console(file=io.StringIO(), width=width, no_color=True, legacy_windows=False)
-    with console.capture() as capture:
-        console.print(made)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+        said = f"{lockdep['kind']} ({lockdep['reality']})" if lockdep else ""
+        rows.append(([data["name"], data["verdict"], *counts, expected], said))
+    return "\n".join(grid(heads, rows, width))
 
 
 def details(entry: Entry, width: int = WIDTH) -> str:

@@ -55,23 +55,30 @@ def table(
     """The rows as text no wider than `width`; `live` adds how long each took
     and how fast it was."""
     heads = ["scenario", "verdict", "executions", "deadlocked", *(TIMES if live else ())]
-    cells = [_cells(row, live=live) for row in rows]
-    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    lines = grid(heads, [(_cells(row, live=live), "; ".join(row.findings)) for row in rows], width)
+    return "\n".join(_coloured(line) if colour else line for line in lines)
+
+
+def grid(heads: Sequence[str], rows: Sequence[tuple[list[str], str]], width: int) -> list[str]:
+    """Lines of a table: names to the left, numbers to the right, and under a row, indented, what
+    there is to say of it."""
+    widths = [max(map(len, column)) for column in zip(heads, *(r[0] for r in rows), strict=True)]
     widths[0] = min(widths[0], width - sum(widths[1:]) - len(GAP) * (len(widths) - 1))
     lines = [_line(heads, widths), "-" * (sum(widths) + len(GAP) * (len(widths) - 1))]
-    for row, texts in zip(rows, cells, strict=True):
-        *above, last = wrap(row.scenario, widths[0])
-        lines += above
-        line = _line([last, *texts[1:]], widths)
-        if colour and row.verdict in COLOURS:
-            at = widths[0] + len(GAP)
-            end = at + len(row.verdict)
-            line = f"{line[:at]}{COLOURS[row.verdict]}{row.verdict}{PLAIN}{line[end:]}"
-        lines.append(line)
-        if row.findings:
-            found = "; ".join(row.findings)
-            lines += textwrap.wrap(found, width, initial_indent=INDENT, subsequent_indent=INDENT)
-    return "\n".join(lines)
+    for cells, below in rows:
+        *above, last = wrap(cells[0], widths[0])
+        lines += [*above, _line([last, *cells[1:]], widths)]
+        lines += textwrap.wrap(below, width, initial_indent=INDENT, subsequent_indent=INDENT)
+    return lines
+
+
+def _coloured(line: str) -> str:
+    """A row with its verdict in colour; other lines have no verdict between two gaps."""
+    for verdict, code in COLOURS.items():
+        before, found, after = line.partition(f"{GAP}{verdict} ")
+        if found and not line.startswith(INDENT):
+            return f"{before}{GAP}{code}{verdict}{PLAIN} {after}"
+    return line
 
 
 def _cells(row: Row, *, live: bool) -> list[str]:
@@ -82,7 +89,7 @@ def _cells(row: Row, *, live: bool) -> list[str]:
     return cells
 
 
-def _line(cells: list[str], widths: list[int]) -> str:
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     """Names to the left, numbers to the right."""
     texts = [
         cell.ljust(width) if at < 2 else cell.rjust(width)
