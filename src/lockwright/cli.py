@@ -46,9 +46,11 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         status = commands.main(arguments, prog_name="lockwright", standalone_mode=False)
         return status if isinstance(status, int) else 0
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
+    except click.ClickException as error:
+        return _say(" ".join(error.format_message().split()).rstrip("."), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _say("interrupted", INTERRUPTED)
     except LockwrightError as error:

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 
 from lockwright.core.errors import LockwrightError, UsageError
+from lockwright.report.place import place_of
 from lockwright.scenario import Scenario
 
 ENGINE = Path(__file__).parent
@@ -67,7 +68,7 @@ class Project:
         close = get_close_matches(name, [*names, *self.designs], n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(close)}? " if close else ""
         shown = names if len(names) <= NAMES_SHOWN_MAX else self.designs
-        return f"{hint}there is: {', '.join(shown)}"
+        return f"{hint}there {'is' if len(shown) == 1 else 'are'}: {', '.join(shown)}"
 
 
 def load_project(root: Path) -> Project:
@@ -195,13 +196,22 @@ def _scenarios(module: ModuleType) -> Iterator[Scenario]:
 
 def _register(module: ModuleType, scenarios: dict[str, Scenario], places: dict[str, str]) -> None:
     for value in _scenarios(module):
-        known = scenarios.setdefault(value.name, value)
+        known, place = scenarios.setdefault(value.name, value), place_of(value.build)
         if known is not value:
             raise UsageError(
-                f"two scenarios are called {value.name}: one in {places[value.name]}, "
-                f"one in {module.__name__}"
+                f"two scenarios are called {value.name}: "
+                f"{_both((places[value.name], place_of(known.build)), (module.__name__, place))}"
             )
         places.setdefault(value.name, module.__name__)
+
+
+def _both(one: tuple[str, str], other: tuple[str, str]) -> str:
+    """Two (module, place), told apart by what differs: variants stand in one place."""
+    if one[1] != other[1]:
+        return f"one in {one[1] or one[0]}, one in {other[1] or other[0]}"
+    if one[0] != other[0]:
+        return f"one in {one[0]}, one in {other[0]}"
+    return f"both in {one[0]}" + (f", made of one function ({one[1]})" if one[1] else "")
 
 
 def _matches(scenario: Scenario, target: str) -> bool:

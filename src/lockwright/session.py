@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -26,8 +27,12 @@ from lockwright.explore.dpor import Dpor
 from lockwright.explore.guided import guided_search
 from lockwright.explore.plain import plain_search
 from lockwright.explore.record import Record, record
+from lockwright.explore.rehearsal import rehearse
 from lockwright.explore.run import MakeWorld, Run
 from lockwright.lockorder import LockOrder
+from lockwright.report.columns import counted
+from lockwright.report.findings import PROOF
+from lockwright.report.place import place_of
 from lockwright.scenario import Scenario
 from lockwright.schedule.pct import Pct
 from lockwright.schedule.random_walk import RandomWalk
@@ -36,6 +41,7 @@ from lockwright.token import Token
 STRATEGIES = ("dpor", "dfs", "random", "pct")
 EXHAUSTIVE = ("dpor", "dfs")
 RULES = ("deadlock", "lock-order", "sections", "leak", "promises")
+BAD_UNLOCK = "bad unlock balance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +116,16 @@ class Session:
         self.world = world
         return world
 
+    def _bare(self, names: Names) -> World:
+        """A fresh world that no rule listens to."""
+        world = World(names)
+        self.scenario.set_up(world)
+        return world
+
     def explore(self, progress: OnProgress | None = None) -> Result:
-        """Run the search to its end or its bound."""
+        """Run the search to its end or its bound.  Raises UsageError for a scenario whose functions
+        cannot be called."""
+        check_functions(self.scenario)
         result, options = self.result, self.options
         deadline = None if options.seconds is None else monotonic() + options.seconds
         complete = options.strategy in EXHAUSTIVE
@@ -121,6 +135,8 @@ class Session:
                 complete = False
                 break
             self._judge(run)
+            if result.executions == 1:
+                rehearse(self._bare, run.schedule, run.touched)
             if progress is not None:
                 progress(Progress(result.executions, result.steps, len(self.findings)))
             if deadline is not None and monotonic() >= deadline:
@@ -139,6 +155,7 @@ class Session:
     def _judge(self, run: Run) -> None:
         self.run = run
         result, world = self.result, run.world
+        world.acc = []  # what the rules read belongs to no step
         result.executions += 1
         result.steps += len(run.schedule)
         result.steps_longest = max(result.steps_longest, len(run.schedule))
@@ -155,7 +172,7 @@ class Session:
             rule.finish(world)
         for first, second, location in () if world.oopsed else run.plain_races:
             _report_race(world, run, (first, second), world.names.fields[location])
-        for finding in world.findings:
+        for finding in merged(world.findings):
             self._keep(finding, run.schedule)
         world.close()
 
@@ -170,6 +187,7 @@ class Session:
         known.executions += 1
         if _cost(schedule) < _cost(known.schedule):
             finding.executions = known.executions
+            finding.report = finding.report or known.report  # the validator gives each one once
             finding.schedule = tuple(schedule)
             self.findings[key] = finding
 
@@ -211,8 +229,9 @@ class Session:
 
     def run_once(self, schedule: Sequence[Choice]) -> tuple[Record, list[Finding]]:
         """One execution along a schedule under the rules, and what it breaks."""
+        check_functions(self.scenario)
         done = record(self.make, schedule, self._finish)
-        findings = list(done.world.findings) if done.world is not None else []
+        findings = merged(done.world.findings) if done.world is not None else []
         for finding in findings:
             finding.schedule = tuple(schedule)
             finding.token = str(self.token(schedule))
@@ -237,7 +256,8 @@ class Session:
         schedule = finding.schedule
         done = record(self._plain, schedule)
         if done.world is not None and done.world.steps > len(schedule):
-            done.misfit = f"it has {len(schedule)} steps, and {done.world.steps} were taken"
+            taken = done.world.steps
+            done.misfit = f"it has {counted(len(schedule), 'step')}, and {taken} were taken"
         if done.misfit:
             raise NondeterminismError(
                 f"the model is not deterministic: schedule {schedule_text(schedule)} gave "
@@ -276,17 +296,68 @@ def settle(result: Result) -> None:
         proof = next((found for found in deadlocks if wanted <= set(found.classes)), None)
         if proof is not None:
             finding.reality = "confirmed"
-            finding.because = f"it happens: {proof.message}; replay {proof.token}"
+            finding.because = f"it happens: {proof.message}{PROOF}{proof.token}"
         elif result.complete:
             finding.reality = "refuted"
-            finding.because = (
-                f"within this scenario: none of its {result.executions} traces deadlocks on it"
-            )
+            traces = f"none of its {result.executions} traces deadlocks"
+            if result.executions == 1:
+                traces = "its one trace does not deadlock"
+            finding.because = f"within this scenario: {traces} on it"
         else:
             finding.reality = "open"
             finding.because = (
-                f"{result.executions} executions did not deadlock on it, and not all were explored"
+                f"{counted(result.executions, 'execution')} did not deadlock on it, and not all "
+                "were explored"
             )
+
+
+def check_functions(scenario: Scenario) -> None:
+    """Raise UsageError if one of the scenario's functions cannot be called as it will be."""
+    build = scenario.build
+    if inspect.iscoroutinefunction(build):
+        raise UsageError(f"{_described('function', build)} is async: it is called, not awaited")
+    _check_call("function", build, "the world and its parameters by name", scenario.parameters)
+    if not isinstance(scenario.at_end, (tuple, list)):
+        raise UsageError(f"at_end is a tuple of functions, not a {type(scenario.at_end).__name__}")
+    for check in scenario.at_end:
+        _check_call("check at the end", check, "the world", {})
+    if scenario.outcome is not None:
+        _check_call("outcome", scenario.outcome, "the world", {})
+
+
+def _check_call(
+    what: str, function: Callable[..., object], given: str, named: Mapping[str, object]
+) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # not callable, or not Python's: calling it will tell
+        return
+    try:
+        signature.bind(None, **named)
+    except TypeError as error:
+        raise UsageError(
+            f"{_described(what, function)} cannot be called with {given}: {error}"
+        ) from None
+
+
+def _described(what: str, function: Callable[..., object]) -> str:
+    name = getattr(function, "__qualname__", type(function).__name__)
+    place = place_of(function)
+    return f"its {what} {name}()" + (f" ({place})" if place else "")
+
+
+def merged(findings: Sequence[Finding]) -> list[Finding]:
+    """An unlock of what is not held is one finding: the oops, with the validator's report."""
+    left = list(findings)
+    for oops in findings:
+        if oops.kind != BAD_UNLOCK or not oops.fatal:
+            continue
+        for other in findings:
+            same = (other.kind, other.task, other.step) == (oops.kind, oops.task, oops.step)
+            if same and other.report is not None and not other.fatal:
+                oops.report = other.report
+                left.remove(other)
+    return left
 
 
 def _report_race(world: World, run: Run, steps: tuple[int, int], field_name: str) -> None:
@@ -318,7 +389,7 @@ def _assumptions(result: Result) -> list[str]:
         "plain accesses of a field do not race; only operations are scheduling points",
     ]
     if not result.complete:
-        said.insert(0, f"{result.executions} executions, not all interleavings")
+        said.insert(0, f"{counted(result.executions, 'execution')}, not all interleavings")
     return said
 
 

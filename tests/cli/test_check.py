@@ -62,7 +62,8 @@ def test_text_fits_eighty_columns_but_for_splats_and_tokens(demo: Path) -> None:
     done = lockwright_in(demo, "check")
     wide = [line for line in done.out.splitlines() if len(line) > 80]
     assert wide
-    assert all(line.startswith("replay: lockwright replay 'lw1~") for line in wide)
+    labels = {line.partition(": lockwright replay 'lw1~")[0] for line in wide}
+    assert labels == {"the deadlock", "this run", "replay"}
     assert "\x1b" not in done.out
 
 
@@ -183,11 +184,11 @@ def test_a_device_is_written_to_and_not_replaced(demo: Path) -> None:
             ["demo/abab:two"],
             (
                 "lockwright: no scenario or design 'demo/abab:two'; did you mean demo/abba:two or "
-                "demo/abba or demo/abba:gated? there is: demo/abba:two, demo/abba:gated, "
+                "demo/abba or demo/abba:gated? there are: demo/abba:two, demo/abba:gated, "
                 "fine/mutex:two\n"
             ),
         ),
-        (["other/*"], "lockwright: no scenario or design 'other/*'; there is: demo/abba:two, "),
+        (["other/*"], "lockwright: no scenario or design 'other/*'; there are: demo/abba:two, "),
         (
             ["--rules", "deadlok"],
             "lockwright: unknown rule 'deadlok'; did you mean deadlock? there are: deadlock, ",
@@ -213,7 +214,8 @@ def test_models_that_cannot_be_judged_are_named_and_do_not_stop_the_others(bad: 
     done = lockwright_in(bad, "check", "bad/*", "fine/mutex:two")
     assert done.status == 4
     for said in (
-        "lockwright: bad/flips:two: the model is not deterministic: step 0 of one is not what it",
+        "lockwright: bad/flips:two: the model is not deterministic: the first execution, run again",
+        "got: step 0, of one, touches something else",
         (
             "lockwright: bad/raises:two: the model raised IndexError: list index out of range\n"
             "  in step 2, of reader\n  stress/broken.py:"
@@ -252,7 +254,7 @@ def test_a_finding_that_does_not_come_again_is_no_finding(bad: Path) -> None:
     assert done.status == 4
     assert done.err == (
         "lockwright: bad/parity:one: the model is not deterministic: schedule 0 gave deadlock, "
-        "and cannot be followed again: it has 1 steps, and 2 were taken\n"
+        "and cannot be followed again: it has 1 step, and 2 were taken\n"
     )
 
 

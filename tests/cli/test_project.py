@@ -111,7 +111,22 @@ def test_every_rule_is_described() -> None:
         (
             PYPROJECT,
             f"{SCENARIOS}\none = two\nimport dataclasses\nother = dataclasses.replace(two)\n",
-            "two scenarios are called demo/abba:two: one in stress.bad, one in stress.bad\n",
+            (
+                "two scenarios are called demo/abba:two: both in stress.bad, made of one function "
+                "(stress/bad.py, line 7)\n"
+            ),
+        ),
+        (
+            PYPROJECT,
+            (
+                "from lockwright.scenario import scenario\n"
+                "@scenario('mine/a:b')\ndef one(world): ...\n"
+                "@scenario('mine/a:b')\ndef two(world): ...\n"
+            ),
+            (
+                "two scenarios are called mine/a:b: one in stress/bad.py, line 2, one in "
+                "stress/bad.py, line 4\n"
+            ),
         ),
     ],
 )

@@ -101,7 +101,7 @@ def test_malformed_tokens_are_refused(demo: Path, deadlock: Finding) -> None:
 def test_a_token_of_a_scenario_that_is_not_there_is_refused(demo: Path) -> None:
     done = lockwright_in(demo, "replay", str(Token("gone:case", (), "00000000", ((0, 0),))))
     assert (done.status, done.out) == (2, "")
-    assert done.err.startswith("lockwright: no scenario 'gone:case'; there is: demo/abba:two, ")
+    assert done.err.startswith("lockwright: no scenario 'gone:case'; there are: demo/abba:two, ")
 
 
 def test_a_token_of_another_model_is_refused_unless_forced(

@@ -135,7 +135,7 @@ def forgetful(*, blocks: bool) -> MakeWorld:
 def test_a_step_that_touches_something_else_than_before_is_an_error() -> None:
     with pytest.raises(NondeterminismError, match="is not deterministic: step 0 of one") as error:
         list(Dpor(forgetful(blocks=False)))
-    assert "\nexpected: it touched " in str(error.value)
+    assert "\nexpected: another operation, or the same one on other objects" in str(error.value)
     assert "\ngot: " in str(error.value)
 
 
@@ -154,5 +154,5 @@ def test_an_endless_execution_is_an_error() -> None:
 
         world.spawn(spin(), "spinner")
 
-    with pytest.raises(ModelError, match="more than 20000 steps: is there a busy loop"):
+    with pytest.raises(ModelError, match="more than 20000 steps, the last of spinner in "):
         list(Dpor(making(build)))

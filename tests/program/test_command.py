@@ -45,6 +45,7 @@ INFO: task two:841 blocked for ever in mutex_lock(a)
   two+0x1/0x4
   holds: b (mutex_lock)
 
+the schedule that deadlocks:
 step  one              two
    0    mutex_lock(a)
    1                     mutex_lock(b)
@@ -110,6 +111,71 @@ def test_the_text_has_a_table_a_schedule_and_the_splat(tmp_path: Path) -> None:
     assert "WARNING: possible circular locking dependency detected" in text
     assert "\nconfirmed: it happens: 2 tasks wait for ever" in text
     assert text.endswith("2 programs: 1 verified, 1 violated")
+
+
+def test_proof_and_the_validators_execution_are_told_apart(tmp_path: Path) -> None:
+    text, _ = run_program_files([written(tmp_path, BAD)])
+    proof, report = text.split("\nconfirmed: it happens: 2 tasks wait for ever")
+    assert proof.count("the schedule that deadlocks:\nstep  one") == 1
+    said = " ".join(report.split())
+    assert "for the proof see the schedule of the deadlock above the execution in" in said
+    label = "the execution in which the lock validator reports (this one does not deadlock):\nstep "
+    assert label in report
+    assert "\n   5                       mutex_lock(a)\n" in report
+
+
+def test_several_deadlocks_are_numbered(tmp_path: Path) -> None:
+    third = [["lock", "b"], ["lock", "c"], ["unlock", "c"], ["unlock", "b"]]
+    fourth = [["lock", "c"], ["lock", "b"], ["unlock", "b"], ["unlock", "c"]]
+    tasks = {"one": FIRST, "two": SECOND, "three": third, "four": fourth}
+    text, _ = run_program_files([written(tmp_path, {"tasks": tasks})])
+    count = text.count("the schedule that deadlocks:")
+    assert count > 1
+    assert f"\ndeadlock {count} of {count}\n\ndeadlock: " in text
+    said = " ".join(text.split())
+    assert re.search(rf"see the schedule of deadlock \d of {count} above", said)
+
+
+def test_a_refuted_report_of_one_trace_is_singular(tmp_path: Path) -> None:
+    same = {"locks": {"a": "mutex", "b": "mutex"}, "classes": {"a": "c", "b": "c"}}
+    text, _ = run_program_files([written(tmp_path, {**same, "threads": {"T": FIRST}})])
+    assert "refuted: the program has only one trace, and it does not deadlock on this" in text
+    text, _ = run_program_files([written(tmp_path, {**same, "threads": {"T": FIRST, "U": FIRST}})])
+    assert "refuted: none of the program's 2 traces deadlocks on this" in text
+
+
+def test_final_values_stand_under_the_row(tmp_path: Path) -> None:
+    add = [["read", "x", "r"], ["write", "x", ["+", "r", 1]]]
+    text, _ = run_program_files(
+        [written(tmp_path, {"vars": {"x": 0}, "tasks": {"a": add, "b": add}})]
+    )
+    assert "verified         4           0        0\n    final values: x=1 (2), x=2 (2)\n" in text
+
+
+def test_final_values_are_sorted_and_cut(tmp_path: Path) -> None:
+    tasks = {f"t{n}": [["write", "x", 11 - n], ["write", "y", n]] for n in range(3)}
+    text, _ = run_program_files([written(tmp_path, {"vars": {"x": 0, "y": 0}, "tasks": tasks})])
+    assert "final values: x=9 y=0 (" in text
+    assert text.count("x=") == 8
+    assert re.search(r", and\s1\smore\n", text)
+    alone = {"vars": {"x": 0}, "tasks": {"t": [["await", "x", "==", 1]]}}
+    for program in (GOOD, alone):
+        assert "final values" not in run_program_files([written(tmp_path, program)])[0]
+
+
+def test_a_program_that_cannot_be_judged_does_not_stop_the_others(tmp_path: Path) -> None:
+    spin = [["label", "l"], ["read", "x", "r"], ["if", ["==", "r", 0], "l"]]
+    endless = {"name": "endless", "vars": {"x": 0}, "tasks": {"spinner": spin}}
+    path = written(tmp_path, {"programs": [endless, BAD, GOOD]})
+    data, status = as_json(path)
+    assert [each["verdict"] for each in data["programs"]] == ["error", "violated", "verified"]
+    assert status == 4
+    text, status = run_program_files([path])
+    assert status == 4
+    said = " ".join(text.split())
+    assert "error: " in said
+    assert "program endless: task spinner: it still runs after 20000 steps" in said
+    assert text.endswith("3 programs: 1 error, 1 violated, 1 verified")
 
 
 def test_a_mismatch_is_told(tmp_path: Path) -> None:

@@ -24,7 +24,12 @@ LOCKS = {"tasks": {"t": [["lock", "m"], ["unlock", "m"]]}}
         ("[]", "it holds an empty list"),
         ("3", "it holds 3"),
         ("null", "it holds null"),
-        ("{}", "program program: it has no steps"),
+        (
+            "{}",
+            'program program: it has none of the keys "tasks" or "threads" or "steps"\nexpected: ',
+        ),
+        ('{"programs": [{"name": "a"}]}', "program a: it has none of the keys"),
+        ('{"taskss": {}}', 'unknown key "taskss"\nexpected: did you mean tasks?'),
         ('{"programs": []}', "its programs is an empty list"),
         ('{"programs": {}}', "its programs is an empty object"),
         ('{"programs": [], "cases": []}', "it has programs and cases"),
@@ -37,7 +42,11 @@ LOCKS = {"tasks": {"t": [["lock", "m"], ["unlock", "m"]]}}
         ('{"tasks": {}, "tasks": {}}', 'an object has the key "tasks" twice'),
         ('{"tasks": {}, "threads": {}}', "it has tasks and threads"),
         ("[" * 100_000, "it is nested too deeply"),
-        ('{"vars": {"x": ' + "9" * 5000 + "}}", "malformed JSON: Exceeds the limit"),
+        (
+            '{"vars":\n{"x": -' + "9" * 5000 + "}}",
+            "a number of 5000 digits at line 2\nexpected: whole numbers of at most 1000 digits",
+        ),
+        ('{"vars": {"x": 1e999}}', "it holds 1e999, which is too large\nexpected: whole numbers"),
     ],
 )
 def test_what_is_no_program_is_refused(tmp_path: Path, text: str, problem: str) -> None:
@@ -72,6 +81,32 @@ def test_every_fault_is_found_before_the_first_program_runs(tmp_path: Path) -> N
 def test_a_key_that_looks_misspelt_is_refused(tmp_path: Path, key: str) -> None:
     with pytest.raises(UsageError, match=f'unknown key "{key}"\nexpected: did you mean'):
         run(tmp_path, {**LOCKS, key: {}})
+
+
+@pytest.mark.parametrize(
+    ("program", "key", "form"),
+    [
+        (LOCKS, "locks", '"threads" or "steps"'),
+        (LOCKS, "start", '"threads"'),
+        (LOCKS, "classes", '"threads"'),
+        (LOCKS, "work", '"threads"'),
+        (LOCKS, "irq", '"threads"'),
+        (LOCKS, "lockdep", '"threads"'),
+        ({"threads": LOCKS["tasks"]}, "vars", '"tasks"'),
+        ({"threads": LOCKS["tasks"]}, "expect", '"tasks"'),
+        ({"steps": [["unlock", "a", None, None]]}, "start", '"threads"'),
+    ],
+)
+def test_a_key_of_another_form_is_refused(
+    tmp_path: Path, program: dict[str, object], key: str, form: str
+) -> None:
+    own = next(iter(program))
+    problem = (
+        f'the key "{key}" belongs to programs with {form}, and this one has "{own}"\n'
+        f"expected: beside remarks, the keys {own}, "
+    )
+    with pytest.raises(UsageError, match=re.escape(problem)):
+        run(tmp_path, {**program, key: {}})
 
 
 def test_other_keys_are_remarks(tmp_path: Path) -> None:

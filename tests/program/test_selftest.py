@@ -89,7 +89,8 @@ def test_what_the_file_expects_is_compared(
         (["lokc", "a", "W", None], 'unknown operation "lokc"'),
         (["lock", "c", "W", None], 'unknown lock "c"\nexpected: one of a, b'),
         (["lock", "a", "X", None], 'unknown mode "X"\nexpected: one of R, W, r'),
-        (["lock", "a", None, None], "unknown mode null"),
+        (["lock", "a", None, None], "the mode is null\nexpected: a text in quotes: one of R, W, r"),
+        (["lock"], "it has 1 item\nexpected: [lock, lock, mode, info]"),
         (["lock", "a", "W"], "it has 3 items\nexpected: [lock, lock, mode, info]"),
         (["lock", "a", "W", {"nest": "c"}], 'its info is {"nest": "c"}'),
         (["lock", "a", "W", {"nset": "b"}], 'its info is {"nset": "b"}'),
@@ -110,7 +111,7 @@ def test_a_fault_names_the_step(tmp_path: Path, step: list[Any], problem: str) -
     [
         ({"type": "mutex"}, 'lock a is {"type": "mutex"}'),
         ({"type": "futex", "cls": "A"}, 'unknown type of lock a: "futex"'),
-        ({"type": ["mutex"], "cls": "A"}, 'unknown type of lock a: ["mutex"]'),
+        ({"type": ["mutex"], "cls": "A"}, 'the type of lock a is ["mutex"]'),
         ({"type": "mutex", "cls": ""}, 'its cls of lock a is ""'),
     ],
 )

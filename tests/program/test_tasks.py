@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lockwright.core.errors import ModelError, UsageError
+from lockwright.core.errors import UsageError
 from tests.program.files import one
 
 Steps = list[list[Any]]
@@ -36,11 +37,22 @@ FAULTS: list[tuple[str, list[Any], int, str]] = [
     ("no operation", [[["read"], "x"]], 0, "it is a list"),
     ("unknown operation", [["reed", "x", "r"]], 0, 'unknown operation "reed"'),
     ("operation of another form", [["rrlock", "m"]], 0, 'unknown operation "rrlock"'),
+    ("one item", [["read"]], 0, "it has 1 item\nexpected: [read, var, register]"),
     ("too short", [["read", "x"]], 0, "it has 2 items\nexpected: [read, var, register]"),
     ("too long", [["lock", "m", 1]], 0, "it has 3 items\nexpected: [lock, m]"),
     ("unknown variable", [["read", "z", "r"]], 0, 'unknown variable "z"\nexpected: one of x, y'),
-    ("variable is a number", [["read", 1, "r"]], 0, "unknown variable 1"),
-    ("variable is a lock", [["lock", "m"], ["read", "m", "r"]], 1, 'unknown variable "m"'),
+    (
+        "variable is a number",
+        [["read", 1, "r"]],
+        0,
+        "the variable is 1\nexpected: a text in quotes: one of x, y",
+    ),
+    (
+        "variable is a lock",
+        [["lock", "m"], ["read", "m", "r"]],
+        1,
+        '"m" is a lock\nexpected: a variable',
+    ),
     ("lock is a variable", [["lock", "x"]], 0, '"x" is a variable\nexpected: a lock'),
     ("register is a number", [["read", "x", 1]], 0, "1 is no register"),
     ("register never set", [["write", "x", "r"]], 0, 'register "r" is read, and no step'),
@@ -50,15 +62,15 @@ FAULTS: list[tuple[str, list[Any], int, str]] = [
     ("unknown sum", [["write", "x", ["-", 1, 2]]], 0, '["-", 1, 2] is no expression'),
     ("unknown relation", [["await", "x", ">", 1]], 0, 'unknown relation ">"\nexpected: one of =='),
     ("no condition", [["if", True, "l"], ["label", "l"]], 0, "true is no condition"),
-    ("missing target", [["goto", "l"]], 0, 'unknown label "l"\nexpected: one of none'),
+    ("missing target", [["goto", "l"]], 0, 'expected: a step ["label", "l"]'),
     ("misspelt target", [["label", "again"], ["lock", "m"], ["goto", "agian"]], 2, "did you mean"),
-    ("target is a list", [["goto", ["l"]], ["label", "l"]], 0, 'unknown label ["l"]'),
+    ("target is a list", [["goto", ["l"]], ["label", "l"]], 0, 'the label is ["l"]'),
     ("label twice", [["label", "l"], ["lock", "m"], ["label", "l"]], 2, 'label "l" is there twice'),
     ("label is a number", [["label", 1]], 0, "it is no label"),
-    ("unlock of nothing", [["unlock", "n"]], 0, 'no task takes a lock "n"'),
+    ("unlock of nothing", [["unlock", "n"]], 0, '"n"\nexpected: one of m; or a lock that'),
     ("runlock of nothing", [["runlock", "n"]], 0, 'no task takes a lock "n"'),
     ("wait without a lock", [["wait", "c", "n"]], 0, 'no task takes a lock "n"'),
-    ("lock is a number", [["lock", 3]], 0, "no task takes a lock 3"),
+    ("lock is a number", [["lock", 3]], 0, "the lock is 3"),
     ("condition is a lock", [["lock", "m"], ["signal", "m"]], 1, '"m" is a lock'),
     ("loop of nothing", [["label", "l"], ["goto", "l"]], 0, "a loop without an operation"),
     ("null", [["write", "x", None]], 0, "null is no expression"),
@@ -119,15 +131,65 @@ def test_a_register_that_is_not_set_yet_is_an_error_of_that_step(tmp_path: Path)
         ["label", "out"],
         ["write", "x", "q"],
     ]
-    expected = r'task t: step 4 \["write", "x", "q"\]: it reads a register that is not set yet'
-    with pytest.raises(ModelError, match=expected):
-        one(tmp_path, program(steps, x=0))
+    entry = one(tmp_path, program(steps, x=0))
+    assert entry["verdict"] == "error"
+    expected = 'task t: step 4 ["write", "x", "q"]: it reads a register that is not set yet'
+    assert entry["reason"].endswith(expected)
 
 
-def test_an_endless_program_is_named(tmp_path: Path) -> None:
-    steps: Steps = [["label", "l"], ["read", "x", "r"], ["goto", "l"]]
-    with pytest.raises(ModelError, match=r"program program: .*is there a busy loop"):
-        one(tmp_path, program(steps, x=0))
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [(["read", "x", "r"], "READ_ONCE(x)"), (["write", "x", 1], "WRITE_ONCE(x, 1)")],
+)
+def test_an_endless_program_is_an_error_of_its_task(
+    tmp_path: Path, step: list[Any], text: str
+) -> None:
+    steps: Steps = [["label", "l"], step, ["goto", "l"]]
+    entry = one(tmp_path, program([["lock", "m"], ["unlock", "m"]], steps, x=0))
+    assert set(entry) == {"name", "file", "verdict", "reason"}
+    where = "program.json: program program: task t1: it still runs after 20000 steps, now in "
+    assert where + text in entry["reason"]
+    assert '["await", var, op, expr]' in entry["reason"]
+
+
+def test_a_number_that_grows_without_bound_is_an_error_in_our_words(tmp_path: Path) -> None:
+    steps: Steps = [
+        ["read", "x", "r"],
+        ["label", "l"],
+        ["add", "i", 1, "i"],
+        ["write", "x", ["+", ["+", "r", "r"], ["+", "r", "r"]]],
+        ["read", "x", "r"],
+        ["if", ["<", "i", 20], "l"],
+    ]
+    large = program(steps, x=10**999, i=0)
+    assert one(tmp_path, large)["verdict"] == "verified"
+    steps[-1] = ["if", ["<", "i", 6000], "l"]
+    reason = one(tmp_path, program(steps, x=10**999, i=0))["reason"]
+    limit = sys.get_int_max_str_digits()
+    assert reason.endswith(f"it computes a number of more than {limit} digits")
+
+
+@pytest.mark.parametrize(
+    ("step", "remedy"),
+    [
+        (["read", "z", "r"], 'a declaration of it, "vars": {"z": 0}'),
+        (["goto", "z"], 'a step ["label", "z"] in the same task'),
+        (["lock", "m", "z"], "[lock, m]"),
+        (["unlock", "m"], "a lock that some task takes, with lock, trylock or rlock"),
+        (["await", "z", "==", 0], 'a declaration of it, "vars": {"z": 0}'),
+    ],
+)
+def test_an_error_says_how_to_define_what_is_missing(
+    tmp_path: Path, step: list[Any], remedy: str
+) -> None:
+    with pytest.raises(UsageError, match=f"\nexpected: {re.escape(remedy)}$"):
+        one(tmp_path, program([step]))
+
+
+def test_a_register_that_no_step_sets_is_told_how_to_be_set(tmp_path: Path) -> None:
+    expected = 'expected: a step before this one that sets it, such as ["read", var, "r"]'
+    with pytest.raises(UsageError, match=re.escape(expected)):
+        one(tmp_path, program([["write", "x", "r"]], x=0))
 
 
 # What the operations do

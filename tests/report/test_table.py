@@ -6,7 +6,7 @@ import re
 
 from lockwright.core.finding import Finding
 from lockwright.core.result import Result, Verdict
-from lockwright.report.table import Row, row_of, table
+from lockwright.report.table import Row, legend, row_of, table
 from tests.report.golden_files import assert_golden
 
 CYCLE = "possible circular locking dependency"
@@ -51,3 +51,47 @@ def test_findings_are_counted_by_kind_and_reality() -> None:
         Finding(CYCLE, "m", "3", 0, "t", reality="refuted"),
     ]
     assert row_of(result).findings == ("leak", f"2 x {CYCLE} (refuted)")
+
+
+def test_times_give_way_to_names() -> None:
+    name = "eventfs/v3:writer_starves_queued"
+    row = Row(name, "violated", (), 417, 12, 3.0)
+    narrow = table([row], 80, live=True)
+    assert f"\n{name}  violated" in narrow
+    assert "seconds" not in narrow
+    assert "per second" in table([row], 100, live=True)
+    assert "per second" in table([Row("a/b:c", "verified")], 80, live=True)
+
+
+def test_a_name_without_room_has_lines_of_its_own() -> None:
+    name = "eventfs/v3:writer_starves_queued"
+    lines = table([Row(name, "violated", (), 417, 12)], 40, colour=True).splitlines()
+    assert lines[2] == name
+    assert lines[3].split() == ["\x1b[1;31mviolated\x1b[0m", "417"]
+    assert max(map(len, table([Row(name, "violated", (), 417, 12)], 40).splitlines())) <= 40
+
+
+def violated(*findings: Finding, complete: bool = False, executions: int = 1) -> Result:
+    result = Result("d:c", "", {}, "dpor", Verdict.VIOLATED, complete=complete)
+    result.findings, result.executions = list(findings), executions
+    return result
+
+
+def test_a_violated_run_that_is_not_complete_says_so_below() -> None:
+    text = table([row_of(violated(Finding("leak", "m", "2", 0, "t")))])
+    assert text.splitlines()[-3:] == [
+        "    leak",
+        "    not complete: 1 execution, not all interleavings; other findings may be",
+        "    missing",
+    ]
+    assert row_of(violated(complete=True)).incomplete == ""
+
+
+def test_the_legend_explains_the_words_that_occur() -> None:
+    predicted = [
+        Finding(CYCLE, "m", word, 0, "t", reality=word) for word in ("open", "refuted", "confirmed")
+    ]
+    assert legend([violated(Finding("leak", "m", "2", 0, "t"))]) == ""
+    assert legend([violated(predicted[0])]).startswith("open: ")
+    words = [part.partition(":")[0] for part in legend([violated(*predicted)]).split("; ")]
+    assert words == ["confirmed", "refuted", "open"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from contextlib import redirect_stdout
@@ -19,7 +20,7 @@ from lockwright.core.result import VERSION, Result, Verdict
 from lockwright.core.schedule import Choice
 from lockwright.project import load_project
 from lockwright.report.findings import finding_text, folded, repeated_text
-from lockwright.report.table import Row, row_of, table
+from lockwright.report.table import Row, incomplete, legend, row_of, table
 from lockwright.scenario import Scenario
 from lockwright.session import EXHAUSTIVE, RULES, STRATEGIES, Options, Session
 
@@ -27,6 +28,14 @@ INTERRUPTED = 130
 EXECUTIONS_DEFAULT = 1000
 NO_BOUND = 10**12
 WORST_FIRST = (INTERRUPTED, 4, 2, 1, 3, 0)
+
+
+def _finite(
+    context: click.Context, parameter: click.Parameter, value: float | None
+) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no length of time", context, parameter)
+    return value
 
 
 @click.command("check", short_help="Explore scenarios; all of them if none is named.")
@@ -48,6 +57,7 @@ WORST_FIRST = (INTERRUPTED, 4, 2, 1, 3, 0)
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
     help="Stop each scenario after so long.",
 )
 @click.option(
@@ -169,7 +179,7 @@ class Checking:
                 self._keep(session.interrupted(), meter.seconds)
                 click.echo("lockwright: interrupted; this is what was done so far", err=True)
                 return
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._failed(session, error)
                 continue
             self._keep(result, meter.seconds)
@@ -190,6 +200,9 @@ class Checking:
         """Print the table, and what a green row does not show."""
         out = self.out
         out.say(table(self.rows, out.width, live=out.live, colour=out.colour))
+        if said := legend(self.results):
+            out.say()
+            out.say("\n".join(folded(said, out.width)))
         green = [result for result in self.results if not result.findings]
         if not green or self.quiet:
             return
@@ -223,6 +236,8 @@ class Checking:
         title = f": {result.title}" if result.title else ""
         if count:
             out.head("\n".join(folded(f"{result.scenario}{title}", out.width)))
+        if said := incomplete(result):
+            out.say("\n".join(folded(said, out.width)))
         printed: dict[tuple[Choice, ...], int] = {}
         for at, finding in enumerate(result.findings, 1):
             out.head(f"finding {at} of {count}: {finding.kind}")
@@ -235,7 +250,7 @@ class Checking:
                 out.say(repeated_text(finding, first, out.width))
             out.say()
 
-    def _failed(self, session: Session, error: Exception) -> None:
+    def _failed(self, session: Session, error: BaseException) -> None:
         name = session.scenario.name
         said = crash_text(session, error)
         self._worst(error.exit_status if isinstance(error, LockwrightError) else 4)

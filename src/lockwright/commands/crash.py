@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import traceback
+from collections import Counter
 from pathlib import Path
 
 import lockwright
@@ -22,7 +23,7 @@ EXECUTIONS_MAX = 20_000
 """The search is run again to learn the schedule if it had no more executions than this."""
 
 
-def crash_text(session: Session, error: Exception) -> str:
+def crash_text(session: Session, error: BaseException) -> str:
     """What is known of an exception that the exploration of a scenario raised."""
     if isinstance(error, LockwrightError):
         return f"{session.scenario.name}: {error}"
@@ -87,19 +88,20 @@ def _schedule(session: Session) -> list[Choice]:
                 return []
     except UsageError:
         return []
-    except Exception:
+    except (Exception, SystemExit):
         return taken
     return []
 
 
-def _model_frames(error: Exception) -> list[str]:
-    """The stack entries that are not ours, outermost first."""
-    lines = []
+def _model_frames(error: BaseException) -> list[str]:
+    """The stack entries that are not ours, outermost first; those of a recursion once."""
+    lines: Counter[str] = Counter()
     for frame, line in traceback.walk_tb(error.__traceback__):
         path = Path(frame.f_code.co_filename)
         if path.is_relative_to(ENGINE) or frame.f_code.co_filename.startswith("<"):
             continue
         shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
         source = linecache.getline(frame.f_code.co_filename, line).strip()
-        lines.append(f"  {shown.as_posix()}:{line}, in {frame.f_code.co_name}: {source}")
-    return lines[-FRAMES_MAX:]
+        lines[f"  {shown.as_posix()}:{line}, in {frame.f_code.co_name}: {source}"] += 1
+    last = list(lines.items())[-FRAMES_MAX:]
+    return [line if times == 1 else f"{line} ({times} times)" for line, times in last]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -20,6 +21,8 @@ def new(directory: str) -> int:
 
     DIR must not exist, or be empty.
     """
+    if not directory:
+        raise UsageError("cannot make a project: the name of the directory is empty")
     target = Path(directory)
     if target.exists() and not target.is_dir():
         raise UsageError(f"cannot make a project in {directory}: it is a file")
@@ -34,5 +37,5 @@ def new(directory: str) -> int:
     )
     out = Output()
     out.say(f"made a project in {directory}")
-    out.say(f"next: cd {directory} && lockwright check")
+    out.say(f"next: cd {shlex.quote(directory)} && lockwright check")
     return 0

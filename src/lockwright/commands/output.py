@@ -17,6 +17,8 @@ import click
 from lockwright.core.errors import UsageError
 
 WIDTH = 80
+WIDTH_MIN = 20
+WIDTH_MAX = 400
 BROKEN_PIPE = 141
 FORMATS = click.Choice(["text", "json"])
 
@@ -30,15 +32,19 @@ class Output:
     """
 
     def __init__(self, path: str | None = None) -> None:
+        if path == "":
+            raise UsageError("cannot write the result: the name of the file is empty")
         self.stream: TextIO = sys.stdout
         self.path = None if path in (None, "-") else Path(str(path))
         self.parts: list[str] = []
         if self.path is not None:
             _try(self.path)
+        elif sys.stdout is None:
+            raise UsageError("cannot write to standard output: it is closed")
         terminal = self.path is None and self.stream.isatty()
         self.live = terminal
         self.colour = terminal and not os.environ.get("NO_COLOR")
-        self.width = max(shutil.get_terminal_size().columns, 40) if terminal else WIDTH
+        self.width = WIDTH if self.path is not None else _width(terminal=terminal)
 
     def say(self, text: str = "") -> None:
         """One text and the end of its line."""
@@ -71,6 +77,16 @@ class Output:
             _replace(self.path, "".join(self.parts))
         except OSError as error:
             raise _unwritable(self.path, error) from None
+
+
+def _width(*, terminal: bool) -> int:
+    """What COLUMNS says, if that is sane; else the terminal's own width, if it is one."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and WIDTH_MIN <= int(said) <= WIDTH_MAX:
+        return int(said)
+    if not terminal:
+        return WIDTH
+    return max(shutil.get_terminal_size().columns, WIDTH_MIN)
 
 
 def _replace(path: Path, text: str) -> None:

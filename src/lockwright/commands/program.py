@@ -17,8 +17,10 @@ from lockwright.commands.output import FORMATS, Output
 def program(files: tuple[str, ...], *, fmt: str, output: str | None, token: str | None) -> int:
     """Explore and validate the thread programs of JSON files.
 
-    Exit status: 0 nothing broken, 1 something deadlocks or the lock validator reports, 2 a file
-    that cannot be read, 4 internal error.
+    PROGRAMS.md describes what such a file holds.
+
+    Exit status: 0 nothing broken and all as the files expect, 1 something is broken or is not as
+    expected, 2 a file that cannot be read, 4 a program that cannot be judged, or internal error.
     """
     from lockwright.program.command import replay_program, run_program_files  # noqa: PLC0415  # here
 

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from lockwright.core.result import Progress, Result
+from lockwright.report.columns import counted
 
 INTERVAL_S = 0.1
 
@@ -26,7 +27,7 @@ class Meter:
         self.live: Live | None = None
         self.began = monotonic()
         self.next = self.began + INTERVAL_S
-        if not quiet and sys.stderr.isatty():
+        if not quiet and _terminal():
             console = Console(stderr=True, highlight=False)
             self.live = Live(console=console, auto_refresh=False, transient=True)
 
@@ -62,8 +63,8 @@ class Meter:
         rate = progress.executions / max(now - self.began, 0.001)
         self.live.update(
             Text(
-                f"{self.name}: {progress.executions} executions, {rate:.0f} a second, "
-                f"{progress.findings} findings"
+                f"{self.name}: {counted(progress.executions, 'execution')}, {rate:.0f} a second, "
+                f"{counted(progress.findings, 'finding')}"
             ),
             refresh=True,
         )
@@ -71,5 +72,11 @@ class Meter:
 
 def tell_result(result: Result, *, quiet: bool) -> None:
     """One line for a finished scenario, where no terminal shows the meter."""
-    if not quiet and not sys.stderr.isatty():
-        click.echo(f"{result.scenario}: {result.verdict}, {result.executions} executions", err=True)
+    if not quiet and not _terminal():
+        done = counted(result.executions, "execution")
+        click.echo(f"{result.scenario}: {result.verdict}, {done}", err=True)
+
+
+def _terminal() -> bool:
+    """Is standard error there, and a terminal?"""
+    return sys.stderr is not None and sys.stderr.isatty()

@@ -41,7 +41,7 @@ def replay(token: str, *, fmt: str, force: bool) -> int:
             record, findings = session.run_once(wanted.schedule)
         except LockwrightError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             click.echo(f"lockwright: {crash_text(session, error)}", err=True)
             return MODEL_FAILED
     if fmt == "json":

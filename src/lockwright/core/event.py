@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lockwright.core.frame import Frame
-from lockwright.core.location import Value
+from lockwright.core.location import Location, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +56,6 @@ def value_text(value: Value) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(value_text(item) or 'NULL' for item in value)})"
     describe = getattr(value, "describe", None)
-    return str(describe()) if describe is not None else type(value).__name__
+    if describe is not None:
+        return str(describe())
+    return value.name if isinstance(value, Location) else ""

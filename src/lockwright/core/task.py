@@ -96,6 +96,11 @@ class Task(Creator):
 
     def call_site(self) -> Frame | None:
         """The innermost model function, while the task is between steps: cheaper than the chain."""
+        found = self.frame()
+        return frame_of(found) if found is not None else None
+
+    def frame(self) -> FrameType | None:
+        """The Python frame of that function."""
         found: FrameType | None = None
         at: Any = self.coro
         while at is not None:
@@ -105,7 +110,7 @@ class Task(Creator):
             if shown(frame.f_code.co_name):
                 found = frame
             at = at.cr_await
-        return frame_of(found) if found is not None else None
+        return found
 
     def call_chain(self) -> tuple[Frame, ...]:
         """The model functions the task is in, innermost first, while it is between steps.

@@ -7,7 +7,7 @@ what happened through `listeners`, and each kind of listener costs nothing while
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from types import TracebackType
+from types import CoroutineType, TracebackType
 from typing import Any
 
 from lockwright.core.errors import KernelOops, ModelError
@@ -94,9 +94,14 @@ class World:
     ) -> Task:
         """Make a task and bring it to its first operation.
 
-        Raises ModelError if the task touches shared state before its first operation, because
-        that would happen outside every step.
+        Raises ModelError if `coro` is no coroutine, or if it touches shared state before its first
+        operation, because that would happen outside every step.
         """
+        if not isinstance(coro, CoroutineType):
+            raise ModelError(
+                f"spawn() of {comm!r} wants a coroutine and got a {type(coro).__name__}; "
+                "call the async function"
+            )
         creator = self.creator
         nth = creator.children_made
         creator.children_made = nth + 1
@@ -131,6 +136,8 @@ class World:
         self.creator = task
         try:
             task.pending = task.send(None)
+            if not isinstance(task.pending, Operation):
+                raise self._foreign(task)
         except StopIteration as stop:
             self._end(task, stop.value)
             outer.append(acc.pop())
@@ -140,9 +147,23 @@ class World:
         self.creator = creator
         if acc:
             raise ModelError(
-                f"task {task.comm} touched shared state before its first operation: "
-                "the first thing it does must be to await an operation"
+                f"task {task.comm} touched {self._touched(acc)} before its first operation"
+                f"{_place(task)}: the first thing it does must be to await an operation"
             )
+
+    def _foreign(self, task: Task) -> ModelError:
+        got = type(task.pending).__name__
+        where = _place(task)
+        task.pending = None
+        return ModelError(
+            f"task {task.comm} awaited something that is no operation of the machine{where}\n"
+            f"expected: an operation, such as mutex.lock()\ngot: a {got}"
+        )
+
+    def _touched(self, acc: list[int]) -> str:
+        names = self.names.fields
+        fields = [names[code >> 1] for code in acc if code >= 0 and code >> 1 in names]
+        return ", ".join(dict.fromkeys(fields)) or "shared state"
 
     def step(self, task: Task, choice: int = 0) -> list[int]:
         """Run one step of `task`; returns the access codes of what it touched.
@@ -173,6 +194,8 @@ class World:
                 task.fresh = False
                 acc.append(~task.done.number)
             task.pending = task.send(result)
+            if not isinstance(task.pending, Operation):
+                raise self._foreign(task)
         except StopIteration as stop:
             self._end(task, stop.value)
         except (KernelOops, AttributeError) as error:
@@ -249,6 +272,15 @@ class World:
         for task in self.tasks:
             if task.pending is not None:
                 task.coro.close()
+
+
+def _place(task: Task) -> str:
+    """Where a task is in its source: ` (transfer(), model/transfer.py, line 12)`."""
+    frame = task.frame()
+    if frame is None:
+        return ""
+    path = "/".join(frame.f_code.co_filename.replace("\\", "/").split("/")[-2:])
+    return f" ({frame.f_code.co_name}(), {path}, line {frame.f_lineno})"
 
 
 def _oops(error: KernelOops | AttributeError) -> KernelOops:

@@ -19,14 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lockwright.core.errors import InternalError, ModelError, NondeterminismError
+from lockwright.core.errors import InternalError, NondeterminismError
 from lockwright.core.location import Names
 from lockwright.core.operation import Operation
 from lockwright.core.schedule import STEPS_MAX, schedule_text
 from lockwright.core.task import Task
 from lockwright.core.world import World
 from lockwright.explore.clocks import EVERYTHING, Past
-from lockwright.explore.run import CHOICE_SHIFT, TASK_MASK, MakeWorld, Run
+from lockwright.explore.run import CHOICE_SHIFT, TASK_MASK, MakeWorld, Run, endless
 from lockwright.explore.wakeup import Branch, Sleep, Step, awake, insert, sleeps
 
 ENDED = -1
@@ -82,9 +82,7 @@ class Dpor:
             branches = children
             last = key & TASK_MASK
             if len(keys) > STEPS_MAX:
-                raise ModelError(
-                    f"an execution has more than {STEPS_MAX} steps: is there a busy loop?"
-                )
+                raise endless(world.by_number[last])
         run = Run.of_keys(world, keys, self.past.task, self.past.touched)
         run.sleeping = key == SLEEPING
         return run
@@ -103,7 +101,10 @@ class Dpor:
             now = world.step(task, key >> CHOICE_SHIFT)
             if now != touched[at]:
                 raise self._changed(
-                    world, at, f"{op.describe()} touched {now}", f"it touched {touched[at]}"
+                    world,
+                    at,
+                    f"{op.describe()} with what follows it",
+                    "another operation, or the same one on other objects",
                 )
 
     def _changed(self, world: World, at: int, got: str, expected: str) -> NondeterminismError:

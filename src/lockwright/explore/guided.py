@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lockwright.core.errors import ModelError
 from lockwright.core.location import Names
 from lockwright.core.schedule import STEPS_MAX
-from lockwright.explore.run import MakeWorld, Run
+from lockwright.explore.run import MakeWorld, Run, endless
 from lockwright.schedule.oracle import Oracle
 
 
@@ -32,4 +31,4 @@ def _follow(run: Run, oracle: Oracle) -> None:
         run.numbers.append(task.number)
         run.touched.append(world.step(task, choice))
         if len(run.schedule) > STEPS_MAX:
-            raise ModelError(f"an execution has more than {STEPS_MAX} steps: is there a busy loop?")
+            raise endless(task)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lockwright.core.errors import ModelError, NondeterminismError
+from lockwright.core.errors import NondeterminismError
 from lockwright.core.location import Names
 from lockwright.core.schedule import STEPS_MAX
 from lockwright.core.task import Task
 from lockwright.core.world import World
-from lockwright.explore.run import MakeWorld, Run
+from lockwright.explore.run import MakeWorld, Run, endless
 
 
 def plain_search(make: MakeWorld) -> Iterator[Run]:
@@ -48,7 +48,7 @@ def _execute(world: World, stack: list[list[tuple[int, int]]]) -> Run:
         run.touched.append(world.step(task, value))
         depth += 1
         if depth > STEPS_MAX:
-            raise ModelError(f"an execution has more than {STEPS_MAX} steps: is there a busy loop?")
+            raise endless(task)
     return run
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lockwright.core.errors import ModelError
 from lockwright.core.location import Names
-from lockwright.core.schedule import Choice
+from lockwright.core.schedule import STEPS_MAX, Choice
+from lockwright.core.task import Task
 from lockwright.core.world import World
 
 CHOICE_SHIFT = 16
@@ -85,3 +87,16 @@ def trace_key(run: Run) -> tuple[object, ...]:
         for location, entries in sorted(order.items())
     )
     return tuple(sorted(labels)), frozen
+
+
+def endless(task: Task | None) -> ModelError:
+    """The error of an execution that is too long to end; `task` took its last step."""
+    who = "a task"
+    if task is not None:
+        what = f" in {task.pending.describe()}" if task.pending is not None else ""
+        who = f"{task.comm}{what}"
+    return ModelError(
+        f"an execution has more than {STEPS_MAX} steps, the last of {who}: is there a busy loop? "
+        "A loop that polls must be modelled as a wait, say with wait_until(), wait_event() or "
+        "the poll() of a semaphore"
+    )

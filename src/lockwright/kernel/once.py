@@ -172,6 +172,14 @@ class _FieldUpdate(_FieldAccess):
         return old
 
 
+def wait_until(variable: Variable, condition: Callable[[Value], bool]) -> Operation:
+    """Wait until the variable's value satisfies the condition, a pure function; gives the value.
+
+    For a loop that polls: the rounds that change nothing are left out, which loses no outcome.
+    """
+    return VariableAwait(variable, condition)
+
+
 def READ_ONCE(obj: Slab | Variable, field: str = "") -> Operation:  # noqa: N802  # kernel name
     """`v = await READ_ONCE(ef, "created")`"""
     return VariableRead(obj) if isinstance(obj, Variable) else _FieldRead(obj, field, "READ_ONCE")

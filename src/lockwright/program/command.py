@@ -13,11 +13,12 @@ from lockwright.program.selftest import SelfTest, read_selftest
 from lockwright.program.tasks import read_tasks
 from lockwright.program.text import interleaving, report
 from lockwright.program.threads import read_threads
-from lockwright.program.verdict import explained, judge, session_of
+from lockwright.program.verdict import FAULTS, explained, judge, session_of
 from lockwright.report.findings import broken_text
 from lockwright.token import parse_token
 
 VERSION = 1
+UNJUDGED = ModelError.exit_status
 READERS: dict[str, Callable[[Document], Program | SelfTest | str]] = {
     "tasks": read_tasks,
     "threads": read_threads,
@@ -34,7 +35,7 @@ def run_program_files(paths: Sequence[Path], *, fmt: str = "text") -> tuple[str,
     """Run all programs of all files; the report and the exit status.
 
     All files are read before the first program runs.  Raises UsageError for a fault in any of
-    them, and ModelError for a program that cannot be judged.
+    them.  A program that cannot be judged does not keep the others from being run.
     """
     documents = [document for path in paths for document in read_file(path)]
     programs = [read_program(document) for document in documents]
@@ -42,6 +43,7 @@ def run_program_files(paths: Sequence[Path], *, fmt: str = "text") -> tuple[str,
         judge(program, document) for program, document in zip(programs, documents, strict=True)
     ]
     status = 1 if any(entry.broken for entry in entries) else 0
+    status = UNJUDGED if any(entry.failed for entry in entries) else status
     if fmt == "json":
         data = {"version": VERSION, "programs": [entry.data for entry in entries]}
         return json.dumps(data, indent=1), status
@@ -68,10 +70,11 @@ def replay_program(paths: Sequence[Path], text: str, *, fmt: str = "text") -> tu
     program = read_program(fitting[0])
     if not isinstance(program, Program):
         raise UsageError(f"{fitting[0].place}: it has no schedules")
+    session = session_of(program)
     try:
-        record, findings = session_of(program).run_once(token.schedule)
-    except (ModelError, UnboundLocalError) as error:
-        raise explained(program, error) from error
+        record, findings = session.run_once(token.schedule)
+    except FAULTS as error:
+        raise explained(program, session, error) from error
     if record.misfit:
         raise UsageError(record.misfit)
     findings = [finding for finding in findings if program.is_judged(finding.kind)]

@@ -29,7 +29,7 @@ from types import FunctionType
 from typing import Any, TypeAlias
 
 from lockwright.core.task import shown as shown_in_chains
-from lockwright.program.document import Place, number_of, shown, unknown
+from lockwright.program.document import Place, items, number_of, one_of, shown, unknown
 from lockwright.program.machine import RELATIONS
 
 FILE = "<thread program>"
@@ -131,7 +131,8 @@ class TaskCode:
     def jump(self, label: object) -> str:
         """The statements that go on at a label."""
         if not isinstance(label, str) or label not in self.labels:
-            unknown(self.place, "label", label, self.labels)
+            remedy = f'a step ["label", {shown(label)}] in the same task'
+            unknown(self.place, "label", label, self.labels, remedy)
         return f"pc = {self.labels[label]}; continue"
 
     def _check_register(self, name: object) -> None:
@@ -168,7 +169,12 @@ def compile_task(
         if register not in code.written:
             place.fault(
                 f"register {shown(register)} is read, and no step of the task sets it",
-                f"one of {', '.join(code.written) or 'none'}",
+                one_of(
+                    register,
+                    code.written,
+                    f'a step before this one that sets it, such as ["read", var, '
+                    f"{shown(register)}]",
+                ),
             )
     uses = tuple(sorted(code.used))
     body = _function(name, _source(lines, uses), dict(scope))
@@ -202,7 +208,7 @@ def _line(code: TaskCode, place: Place, step: list[Any], ops: Mapping[str, Op]) 
         unknown(place, "operation", step[0], [*ops, "label"])
     op = ops[step[0]]
     if len(step) != op.length:
-        place.fault(f"it has {len(step)} items", op.usage)
+        place.fault(items(len(step)), op.usage)
     return _Line(op.line(code, step[1:]))
 
 

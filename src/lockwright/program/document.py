@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from math import isinf
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +21,15 @@ from lockwright.core.errors import UsageError
 LISTS = ("programs", "cases", "tests")
 FORMS = ("tasks", "threads", "steps")
 NAMES = ("name", "id")
+KEYS = {
+    "tasks": ("tasks", "vars", "expect"),
+    "threads": ("threads", "start", "locks", "classes", "work", "irq", "deadlock", "lockdep"),
+    "steps": ("steps", "locks", "expected", "report_kind", "report_step"),
+}
+"""The keys that mean something in each form."""
+WHAT = {"tasks": "variables and locks", "threads": "kernel locks", "steps": "a self-test"}
+DIGITS_MAX = 1000
+WHOLE = f"whole numbers of at most {DIGITS_MAX} digits"
 SHOWN_MAX = 80
 
 
@@ -87,7 +97,7 @@ def read_text(text: str, place: Place) -> list[Document]:
         )
     found = [key for key in LISTS if key in data]
     if not found:
-        return [_document(data, place, Path(place.file).stem)]
+        return [_document(data, place, Path(place.file).stem, LISTS)]
     if len(found) > 1:
         place.fault(f"it has {' and '.join(found)}", f"one of {_one_of(LISTS)}")
     entries = data[found[0]]
@@ -104,17 +114,21 @@ def read_text(text: str, place: Place) -> list[Document]:
     return documents
 
 
-def _document(data: dict[str, Any], place: Place, default: str) -> Document:
+def _document(
+    data: dict[str, Any], place: Place, default: str, others: Sequence[str] = ()
+) -> Document:
+    """A program; `others` are keys that could stand here instead of a program's."""
     name = default
     for key in reversed(NAMES):
         if key in data:
             name = label_of(data[key], place, key)
     place = replace(place, program=name)
     forms = [key for key in FORMS if key in data]
-    if len(forms) != 1:
+    if not forms:
+        _no_form(data, place, others)
+    if len(forms) > 1:
         place.fault(
-            f"it has {' and '.join(forms) or 'no steps'}",
-            f"a program, with exactly one of {_one_of(FORMS)}",
+            f"it has {' and '.join(forms)}", f"a program, with exactly one of {_one_of(FORMS)}"
         )
     try:
         canonical = json.dumps(data, sort_keys=True)
@@ -122,6 +136,16 @@ def _document(data: dict[str, Any], place: Place, default: str) -> Document:
         place.fault("it is nested too deeply", "lists of steps")
     digest = hashlib.sha256(canonical.encode()).hexdigest()[:8]
     return Document(place, name, forms[0], data, digest)
+
+
+def _no_form(data: dict[str, Any], place: Place, others: Sequence[str]) -> NoReturn:
+    """Refuse an object that holds no steps of any form."""
+    for key in data:
+        if close := get_close_matches(key, FORMS, n=1, cutoff=0.75):
+            place.fault(f"unknown key {shown(key)}", f"did you mean {close[0]}?")
+    forms = ", ".join(f'"{form}" ({WHAT[form]})' for form in FORMS)
+    lists = f"; or a list of programs in {_one_of(others)}" if others else ""
+    place.fault(f"it has none of the keys {_one_of(FORMS)}", f"exactly one of them: {forms}{lists}")
 
 
 def _parse(text: str, place: Place) -> object:
@@ -134,10 +158,28 @@ def _parse(text: str, place: Place) -> object:
         return found
 
     def constant(name: str) -> NoReturn:
-        place.fault(f"it holds {name}, which is not JSON", "whole numbers")
+        place.fault(f"it holds {name}, which is not JSON", WHOLE)
+
+    def whole(literal: str) -> int:
+        digits = len(literal.removeprefix("-"))
+        if digits > DIGITS_MAX:
+            line = text.count("\n", 0, text.find(literal)) + 1
+            place.fault(f"it holds a number of {digits} digits at line {line}", WHOLE)
+        return int(literal)
+
+    def decimal(literal: str) -> float:
+        if isinf(value := float(literal)):
+            place.fault(f"it holds {cut(literal)}, which is too large", WHOLE)
+        return value
 
     try:
-        return json.loads(text, object_pairs_hook=unique, parse_constant=constant)
+        return json.loads(
+            text,
+            object_pairs_hook=unique,
+            parse_constant=constant,
+            parse_int=whole,
+            parse_float=decimal,
+        )
     except json.JSONDecodeError as error:
         place.fault(
             f"malformed JSON at line {error.lineno}, column {error.colno}: {error.msg}",
@@ -145,22 +187,28 @@ def _parse(text: str, place: Place) -> object:
         )
     except RecursionError:
         place.fault("it is nested too deeply", "lists of steps")
-    except ValueError as error:  # a number with too many digits
-        place.fault(f"malformed JSON: {error}", "numbers of a sensible size")
 
 
 # What all forms read in the same way
 
 
-def check_keys(document: Document, known: Iterable[str]) -> None:
-    """Refuse a key that looks like a misspelt one; others are remarks."""
-    keys = list(known)
+def check_keys(document: Document, remarks: Iterable[str]) -> None:
+    """Refuse a key of another form, and one that looks misspelt; others are remarks."""
+    form, place = document.form, document.place
+    known = [*KEYS[form], *remarks]
     for key in document.data:
-        if key in keys:
+        if key in known:
             continue
-        close = get_close_matches(key, keys, n=1, cutoff=0.75)
+        theirs = [other for other in FORMS if key in KEYS[other]]
+        if theirs:
+            place.fault(
+                f"the key {shown(key)} belongs to programs with {_one_of(theirs)}, and this one "
+                f"has {shown(form)}",
+                f"beside remarks, the keys {', '.join(KEYS[form])}",
+            )
+        close = get_close_matches(key, known, n=1, cutoff=0.75)
         if close:
-            document.place.fault(f"unknown key {shown(key)}", f"did you mean {close[0]}?")
+            place.fault(f"unknown key {shown(key)}", f"did you mean {close[0]}?")
 
 
 def label_of(value: object, place: Place, what: str) -> str:
@@ -203,20 +251,50 @@ def steps_of(document: Document, task: str, steps: object) -> list[tuple[Place, 
     return found
 
 
-def unknown(place: Place, what: str, name: object, known: Iterable[str]) -> NoReturn:
-    """Refuse a name that is not defined, with the nearest one that is."""
+def unknown(
+    place: Place, what: str, name: object, known: Iterable[str], remedy: str = ""
+) -> NoReturn:
+    """Refuse a name that is not defined, with the nearest one that is, or how to define it."""
+    if not isinstance(name, str):
+        names = ", ".join(sorted(known))
+        place.fault(
+            f"the {what.rstrip(':')} is {shown(name)}",
+            f"a text in quotes{': one of' if names else ''} {names}".rstrip(),
+        )
+    place.fault(f"unknown {what} {shown(name)}", one_of(name, known, remedy))
+
+
+def one_of(name: str, known: Iterable[str], remedy: str = "") -> str:
+    """What is expected where an unknown name stands; `remedy` says how to define it."""
     names = sorted(known)
-    close = get_close_matches(name, names, n=1) if isinstance(name, str) else []
-    hint = f"; did you mean {close[0]}?" if close else ""
-    place.fault(f"unknown {what} {shown(name)}", f"one of {', '.join(names) or 'none'}{hint}")
+    if not names:
+        return remedy or "none"
+    listed = f"one of {', '.join(names)}"
+    if close := get_close_matches(name, names, n=1):
+        return f"{listed}; did you mean {close[0]}?"
+    return f"{listed}; or {remedy}" if remedy else listed
+
+
+def declared(table: str, name: object, value: object) -> str:
+    """How something is declared, for a message."""
+    return f'a declaration of it, "{table}": {{{shown(name)}: {json.dumps(value)}}}'
+
+
+def items(count: int) -> str:
+    """How long a step is that has not the length of its operation."""
+    return f"it has {count} item{'s' * (count != 1)}"
 
 
 def shown(value: object) -> str:
     """A value of the input as JSON, cut to a readable length."""
     try:
-        text = json.dumps(value)
+        return cut(json.dumps(value))
     except RecursionError:
         return "[...]"
+
+
+def cut(text: str) -> str:
+    """A text of the input, cut to a readable length."""
     return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
 
 

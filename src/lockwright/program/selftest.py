@@ -18,6 +18,8 @@ from lockwright.program.document import (
     Document,
     Place,
     check_keys,
+    declared,
+    items,
     label_of,
     number_of,
     shown,
@@ -66,7 +68,6 @@ OPS = ("lock", "unlock", "init", "set_subclass", "assert_class_name_unchanged")
 UNCHECKED = ("rcu", "rcu_bh", "rcu_sched")
 REMARKS = ("name", "title", "group", "variant", "context", "note", "report_detail")
 CONDITIONS = ("only_if", "skip_if", "read_lock_recursive")
-KEYS = ("locks", "steps", "expected", "report_kind", "report_step", *REMARKS, *CONDITIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class SelfTest:
 
 def read_selftest(document: Document) -> SelfTest | str:
     """Check a program of this form, or say why it is not supported.  Raises UsageError."""
-    check_keys(document, KEYS)
+    check_keys(document, (*REMARKS, *CONDITIONS))
     locks = table_of(document, "locks")
     keys = {name: _key(document.place, name, lock) for name, lock in locks.items()}
     steps = steps_of(document, TASK, document.data["steps"])
@@ -141,10 +142,10 @@ def _check(place: Place, step: list[Any], keys: Mapping[str, LockKey]) -> str:
     if op not in OPS:
         unknown(place, "operation", op, [*OPS, *" ".join(LATER.values()).split()])
     if len(step) != 4:
-        place.fault(f"it has {len(step)} items", f"[{op}, lock, mode, info]")
+        place.fault(items(len(step)), f"[{op}, lock, mode, info]")
     _, lock, mode, info = step
     if not isinstance(lock, str) or lock not in keys:
-        unknown(place, "lock", lock, keys)
+        unknown(place, "lock", lock, keys, declared("locks", lock, {"type": "mutex", "cls": "A"}))
     if op == "lock" and (not isinstance(mode, str) or mode not in MODES):
         unknown(place, "mode", mode, MODES)
     if op == "lock" and info is not None:

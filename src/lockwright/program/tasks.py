@@ -25,7 +25,9 @@ from lockwright.program.compiler import (
 from lockwright.program.document import (
     Document,
     check_keys,
+    declared,
     number_of,
+    one_of,
     shown,
     steps_of,
     table_of,
@@ -37,6 +39,7 @@ from lockwright.program.program import Expected, Make, Program
 VARIABLE, LOCK, RWLOCK, CONDITION = "variable", "lock", "reader-writer lock", "condition"
 EXPECTATIONS = ("complete", "deadlocked", "sleep_set_blocked")
 REMARKS = ("name", "id", "source", "title", "note", "checked_by")
+TAKE = "a lock that some task takes, with lock, trylock or rlock"
 SILENT = {"if": 2, "goto": 1}
 
 LOCK_AT = {"lock": 1, "unlock": 1, "trylock": 1, "rlock": 1, "runlock": 1, "wait": 2}
@@ -48,7 +51,7 @@ SCOPE: dict[str, object] = {
 
 def read_tasks(document: Document) -> Program:
     """Compile a program of this form.  Raises UsageError."""
-    check_keys(document, ("tasks", "vars", "expect", *REMARKS))
+    check_keys(document, REMARKS)
     place = document.place
     initial = {
         name: number_of(value, place, f"the variable {name}")
@@ -88,13 +91,11 @@ def _find_locks(steps: dict[str, list[Step]], objects: Objects) -> None:
             if at is None or at >= len(step):
                 continue
             name = step[at]
-            if not isinstance(name, str) or name not in taken:
-                place.fault(f"no task takes a lock {shown(name)}", _locks(taken))
+            if not isinstance(name, str):
+                unknown(place, "lock", name, taken, TAKE)
+            if name not in taken:
+                place.fault(f"no task takes a lock {shown(name)}", one_of(name, taken, TAKE))
             objects.use(place, RWLOCK if taken[name] else LOCK, name)
-
-
-def _locks(taken: dict[str, bool]) -> str:
-    return f"one of {', '.join(taken)}" if taken else "a lock that some task takes"
 
 
 def _make(name: str, kind: str, initial: int) -> Make:
@@ -127,9 +128,10 @@ def _expected(document: Document) -> Expected:
 
 
 def _variable(code: TaskCode, name: object) -> str:
-    if not isinstance(name, str) or code.objects.kinds.get(name) != VARIABLE:
-        known = [other for other, kind in code.objects.kinds.items() if kind == VARIABLE]
-        unknown(code.place, "variable", name, known)
+    kinds = code.objects.kinds
+    if not isinstance(name, str) or name not in kinds:
+        known = [other for other, kind in kinds.items() if kind == VARIABLE]
+        unknown(code.place, VARIABLE, name, known, declared("vars", name, 0))
     return code.number(VARIABLE, name)
 
 

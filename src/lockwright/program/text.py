@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from lockwright.core.event import Event
 from lockwright.core.finding import Finding
-from lockwright.program.verdict import NOT_SUPPORTED, Entry
+from lockwright.program.verdict import ERROR, Entry
 from lockwright.report.columns import WIDTH, columns
 from lockwright.report.findings import broken_text, folded
 from lockwright.report.table import grid
 
 COUNTS = {"complete": "complete", "deadlocked": "deadlocked", "sleep_set_blocked": "blocked"}
+FINAL_MAX = 8
 
 
 def report(entries: Sequence[Entry], width: int = WIDTH) -> str:
@@ -33,20 +35,37 @@ def table(entries: Sequence[Entry], width: int = WIDTH) -> str:
         expected = {"ok": "yes", "mismatch": "NO"}.get(data.get("expected", ""), "")
         counts = [str(data.get(key, "")) for key in COUNTS]
         lockdep = data.get("lockdep")
-        said = f"{lockdep['kind']} ({lockdep['reality']})" if lockdep else ""
-        rows.append(([data["name"], data["verdict"], *counts, expected], said))
+        said = [f"{lockdep['kind']} ({lockdep['reality']})"] if lockdep else []
+        said += [final] if (final := final_values(data)) else []
+        rows.append(([data["name"], data["verdict"], *counts, expected], "; ".join(said)))
     return "\n".join(grid(heads, rows, width))
+
+
+def final_values(data: Mapping[str, Any]) -> str:
+    """The values that variables end with, sorted, and in how many executions; empty if none."""
+    found = [each for each in data.get("outcomes", ()) if each["values"]]
+    found.sort(key=lambda each: list(each["values"].values()))
+    parts = [
+        " ".join([*(f"{name}={n}" for name, n in each["values"].items()), f"({each['count']})"])
+        for each in found
+    ]
+    if len(parts) > FINAL_MAX:
+        parts[FINAL_MAX:] = [f"and {len(parts) - FINAL_MAX} more"]
+    return f"final values: {', '.join(parts)}" if parts else ""
 
 
 def details(entry: Entry, width: int = WIDTH) -> str:
     """A program's mismatches, its deadlocks with a schedule each, and the validator's report."""
     data = entry.data
     parts = ["\n".join(folded(f"== {_title(entry)}", width))]
-    if data["verdict"] == NOT_SUPPORTED:
-        parts.append("\n".join(folded(f"{NOT_SUPPORTED}: {data['reason']}", width)))
+    if "reason" in data:
+        parts.append("\n".join(folded(f"{data['verdict']}: {data['reason']}", width)))
     parts += ["\n".join(folded(f"not as expected: {line}", width)) for line in entry.mismatches]
-    for finding in (*entry.deadlocks, *entry.others):
+    for number, finding in enumerate(entry.deadlocks, 1):
+        if len(entry.deadlocks) > 1:
+            parts.append(_numbered(entry, number))
         parts.append(_finding(entry, finding, width))
+    parts += [_finding(entry, finding, width) for finding in entry.others]
     if entry.lockdep is not None:
         parts.append(_finding(entry, entry.lockdep, width))
     elif data.get("lockdep"):
@@ -57,7 +76,8 @@ def details(entry: Entry, width: int = WIDTH) -> str:
 def summary(entries: Sequence[Entry]) -> str:
     """How many programs came out how."""
     verdicts = [entry.data["verdict"] for entry in entries]
-    parts = [f"{verdicts.count(name)} {name}" for name in dict.fromkeys(verdicts)]
+    counts = {name: verdicts.count(name) for name in verdicts}
+    parts = [f"{n} {name}{'s' * (name == ERROR and n != 1)}" for name, n in counts.items()]
     wrong = sum(bool(entry.mismatches) for entry in entries)
     parts += [f"{wrong} not as expected"] if wrong else []
     return f"{len(entries)} program{'s' * (len(entries) != 1)}: {', '.join(parts)}"
@@ -71,12 +91,45 @@ def interleaving(events: Sequence[Event], width: int = WIDTH) -> str:
 def _finding(entry: Entry, finding: Finding, width: int) -> str:
     parts = [broken_text(finding, width)]
     if finding.reality:
-        why = finding.because.partition("; replay ")[0]
-        parts.append("\n".join(folded(f"{finding.reality}: {why}", width)))
-    parts.append(interleaving(finding.events, width))
+        parts.append("\n".join(folded(f"{finding.reality}: {_why(entry, finding)}", width)))
+    run = [*folded(_run(finding), width), interleaving(finding.events, width)]
+    parts.append("\n".join(run))
     file = shlex.quote(entry.document.place.file)
     parts.append(f"replay: lockwright program {file} --replay {shlex.quote(finding.token)}")
     return "\n\n".join(parts)
+
+
+def _run(finding: Finding) -> str:
+    """What the interleaving below shows."""
+    if finding.kind == "deadlock":
+        return "the schedule that deadlocks:"
+    if finding.reality is None:
+        return "the execution in which it happens:"
+    hangs = any(event.kind == "blocked" and event.step < 0 for event in finding.events)
+    return (
+        "the execution in which the lock validator reports"
+        f"{'' if hangs else ' (this one does not deadlock)'}:"
+    )
+
+
+def _why(entry: Entry, finding: Finding) -> str:
+    """Why a predicted deadlock is confirmed or refuted; the proof stands above."""
+    why, _, proof = finding.because.partition("; replay ")
+    tokens = [deadlock.token for deadlock in entry.deadlocks]
+    if proof in tokens:
+        which = _numbered(entry, tokens.index(proof) + 1)
+        return f"{why}; for the proof see the schedule of {which} above"
+    if finding.reality == "refuted":
+        count = sum(entry.data[key] for key in COUNTS)
+        if count == 1:
+            return "the program has only one trace, and it does not deadlock on this"
+        return f"none of the program's {count} traces deadlocks on this"
+    return why
+
+
+def _numbered(entry: Entry, number: int) -> str:
+    count = len(entry.deadlocks)
+    return f"deadlock {number} of {count}" if count > 1 else "the deadlock"
 
 
 def _title(entry: Entry) -> str:
@@ -86,4 +139,4 @@ def _title(entry: Entry) -> str:
 
 
 def _is_worth_details(entry: Entry) -> bool:
-    return entry.broken or entry.data["verdict"] == NOT_SUPPORTED
+    return entry.broken or "reason" in entry.data

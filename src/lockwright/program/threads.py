@@ -27,6 +27,7 @@ from lockwright.program.compiler import Compiled, Objects, Op, Step, TaskCode, c
 from lockwright.program.document import (
     Document,
     check_keys,
+    declared,
     label_of,
     shown,
     steps_of,
@@ -39,7 +40,6 @@ from lockwright.program.program import Expected, Make, Program, starter
 KINDS = ("mutex", "rwsem", "rwlock", "spinlock", "srcu")
 SPELLINGS = {"spin": "spinlock", "raw_spinlock": "spinlock", "rtmutex": "mutex"}
 REMARKS = ("name", "id", "title", "why", "remark", "note", "source", "states", "deadlock_states")
-KEYS = ("locks", "classes", "threads", "start", "work", "irq", "deadlock", "lockdep", *REMARKS)
 IRQ = "interrupts are not modelled in thread programs yet"
 QUEUE = "system_wq"
 HANDLE = "thread "
@@ -85,7 +85,7 @@ METHODS: dict[str, Mapping[str, str]] = {
 
 def read_threads(document: Document) -> Program | str:
     """Compile a program of this form, or say why it is not supported.  Raises UsageError."""
-    check_keys(document, KEYS)
+    check_keys(document, REMARKS)
     locks = _locks(document)
     work = _work(document)
     bodies = table_of(document, "threads")
@@ -140,7 +140,8 @@ def _locks(document: Document) -> dict[str, str]:
         locks[name] = spelled
     for name, cls in table_of(document, "classes").items():
         if name not in locks:
-            unknown(document.place, "lock in classes", name, locks)
+            remedy = declared("locks", name, "mutex")
+            unknown(document.place, "lock in classes", name, locks, remedy)
         label_of(cls, document.place, f"class of {name}")
     return locks
 
@@ -149,9 +150,9 @@ def _work(document: Document) -> dict[str, str]:
     work = table_of(document, "work")
     for item, thread in work.items():
         if not isinstance(thread, str) or thread not in table_of(document, "threads"):
-            unknown(
-                document.place, f"thread of work item {item}:", thread, document.data["threads"]
-            )
+            threads = document.data["threads"]
+            remedy = declared("threads", thread, [["lock", "A"]])
+            unknown(document.place, f"thread of work item {item}:", thread, threads, remedy)
     return work
 
 
@@ -206,7 +207,8 @@ def _check_variables(steps: Mapping[str, list[Step]]) -> None:
     for each in steps.values():
         for place, step in each:
             if step[0] == "ifz" and step[1] not in given:
-                unknown(place, "variable", step[1], given)
+                remedy = f'some step that sets it, ["set", {shown(step[1])}, 1]'
+                unknown(place, "variable", step[1], given, remedy)
 
 
 def _expected(document: Document) -> Expected:
@@ -277,8 +279,10 @@ def _method(op: str, code: TaskCode, name: object) -> str:
     """The call of an operation on a lock."""
     kinds = code.objects.kinds
     kind = kinds.get(name, "") if isinstance(name, str) else ""
-    if kind not in KINDS:
-        unknown(code.place, "lock", name, [n for n, kind in kinds.items() if kind in KINDS])
+    if not kind:
+        known = [n for n, kind in kinds.items() if kind in KINDS]
+        remedy = declared("locks", name, next(iter(METHODS[op])))
+        unknown(code.place, "lock", name, known, remedy)
     if kind not in METHODS[op]:
         code.place.fault(f"{shown(name)} is a {kind}", f"one of {', '.join(METHODS[op])}")
     return f"{code.number(kind, name)}.{METHODS[op][kind]}"
@@ -324,7 +328,9 @@ def _join(code: TaskCode, args: list[Any]) -> str:
 def _item(code: TaskCode, name: object) -> str:
     kinds = code.objects.kinds
     if not isinstance(name, str) or kinds.get(name) != "work item":
-        unknown(code.place, "work item", name, [n for n, k in kinds.items() if k == "work item"])
+        known = [n for n, k in kinds.items() if k == "work item"]
+        remedy = declared("work", name, "a thread")
+        unknown(code.place, "work item", name, known, remedy)
     return code.number("work item", name)
 
 

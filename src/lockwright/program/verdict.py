@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,8 @@ from lockwright.core.errors import ModelError
 from lockwright.core.event import Event
 from lockwright.core.finding import Finding
 from lockwright.core.result import Result, Verdict
+from lockwright.core.schedule import STEPS_MAX
+from lockwright.core.task import Task
 from lockwright.program.compiler import FILE
 from lockwright.program.document import Document, shown
 from lockwright.program.program import Expected, Program
@@ -36,6 +39,11 @@ KINDS = (
     *IRQ_REPORTS,
 )
 NOT_SUPPORTED = "not supported"
+ERROR = "error"
+WAIT_INSTEAD = {
+    "tasks": 'wait for the value with ["await", var, op, expr] instead',
+    "threads": "wait with lock, wait, join or flush instead",
+}
 
 
 @dataclass(slots=True)
@@ -58,20 +66,28 @@ class Entry:
         """Is a rule broken, or an expectation not met?"""
         return self.data["verdict"] == Verdict.VIOLATED.value or bool(self.mismatches)
 
+    @property
+    def failed(self) -> bool:
+        """Could the program not be judged?"""
+        return bool(self.data["verdict"] == ERROR)
+
 
 def judge(program: Program | SelfTest | str, document: Document) -> Entry:
-    """Run a program to the end.  Raises ModelError if it cannot be judged."""
+    """Run a program to the end, or say why it cannot be judged."""
     if isinstance(program, str):
-        data = {
-            "name": document.name,
-            "file": document.place.file,
-            "verdict": NOT_SUPPORTED,
-            "reason": program,
-        }
-        return Entry(document, data)
+        return _unjudged(document, NOT_SUPPORTED, program)
     if isinstance(program, SelfTest):
         return _judge_selftest(program)
-    return _judge_program(program)
+    try:
+        return _judge_program(program)
+    except ModelError as error:
+        return _unjudged(document, ERROR, str(error))
+
+
+def _unjudged(document: Document, verdict: str, reason: str) -> Entry:
+    file = document.place.file
+    data = {"name": document.name, "file": file, "verdict": verdict, "reason": reason}
+    return Entry(document, data)
 
 
 def session_of(program: Program) -> Session:
@@ -80,9 +96,21 @@ def session_of(program: Program) -> Session:
     return Session(program.scenario(), options)
 
 
-def explained(program: Program, error: Exception) -> ModelError:
-    """An error at run time, with the program's name and, for an unset register, its step."""
+FAULTS = (ModelError, UnboundLocalError, ValueError)
+"""What the run of a program can end with; explained() tells them apart."""
+
+
+def explained(program: Program, session: Session, error: Exception) -> Exception:
+    """An error at run time, with the program's name and, where there is one, its step."""
     place = program.document.place
+    if isinstance(error, ValueError):
+        if "integer string conversion" not in str(error):
+            return error
+        digits = sys.get_int_max_str_digits()
+        return ModelError(f"{place}: it computes a number of more than {digits} digits")
+    world = session.world
+    if world is not None and world.steps > STEPS_MAX and isinstance(world.creator, Task):
+        return _endless(program, world.creator)
     traceback = error.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code
@@ -95,12 +123,22 @@ def explained(program: Program, error: Exception) -> ModelError:
     return ModelError(f"{place}: {error}")
 
 
+def _endless(program: Program, task: Task) -> ModelError:
+    """The error of a program with a task that goes round for ever."""
+    document = program.document
+    return ModelError(
+        f"{document.place.at(task.comm)}: it still runs after {STEPS_MAX} steps, now in "
+        f"{task.pending.describe() if task.pending else 'its end'}: a loop that polls "
+        f"need not end under every schedule; {WAIT_INSTEAD[document.form]}"
+    )
+
+
 def _judge_program(program: Program) -> Entry:
     session = session_of(program)
     try:
         result = session.explore()
-    except (ModelError, UnboundLocalError) as error:
-        raise explained(program, error) from error
+    except FAULTS as error:
+        raise explained(program, session, error) from error
     findings = [finding for finding in result.findings if program.is_judged(finding.kind)]
     entry = Entry(program.document, {}, [f for f in findings if f.kind == "deadlock"])
     reports = [f for f in findings if f.report is not None and f.kind in KINDS]

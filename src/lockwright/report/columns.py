@@ -179,3 +179,8 @@ def wrap(text: str, width: int) -> list[str]:
         lines.append(text[:cut].rstrip())
         text = "  " + text[cut:].lstrip()
     return [*lines, text]
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 execution`, `2 executions`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -8,6 +8,9 @@ from lockwright.core.event import Event
 from lockwright.core.finding import Finding
 from lockwright.report.columns import WIDTH, columns
 
+PROOF = "; replay "
+"""What stands in `Finding.because` before the token of the deadlock that was predicted."""
+
 
 def finding_text(finding: Finding, width: int = WIDTH, *, shown: int = 0) -> str:
     """The whole report of a finding.  A kernel-style report is printed as it is.
@@ -21,8 +24,9 @@ def finding_text(finding: Finding, width: int = WIDTH, *, shown: int = 0) -> str
         parts.append(f"interleaving: as in finding {shown}")
     elif finding.events:
         parts.append(columns(finding.events, width))
-    if finding.token:
-        parts.append(replay_line(finding.token))
+    proof = _proof(finding)
+    if finding.token and finding.token != proof:
+        parts.append(replay_line(finding.token, "this run" if proof else "replay"))
     return "\n\n".join(parts)
 
 
@@ -47,9 +51,16 @@ def broken_text(finding: Finding, width: int = WIDTH) -> str:
 
 def reality_lines(finding: Finding, width: int = WIDTH) -> list[str]:
     """Whether a predicted deadlock happens, and why; the proof's token stays in one piece."""
-    why, replay, token = finding.because.partition("; replay ")
-    lines = folded(f"{finding.reality}: {why}", width)
-    return [*lines, replay_line(token)] if replay else lines
+    lines = folded(f"{finding.reality}: {finding.because.partition(PROOF)[0]}", width)
+    proof = _proof(finding)
+    if not proof:
+        return lines
+    return [*lines, replay_line(proof, "the deadlock" if proof != finding.token else "replay")]
+
+
+def _proof(finding: Finding) -> str:
+    """The token of the deadlock that confirms a prediction, or nothing."""
+    return finding.because.partition(PROOF)[2]
 
 
 def repeated_text(finding: Finding, scenario: str, width: int = WIDTH) -> str:
@@ -59,9 +70,9 @@ def repeated_text(finding: Finding, scenario: str, width: int = WIDTH) -> str:
     return "\n".join([*folded(said, width), replay_line(finding.token)])
 
 
-def replay_line(token: str) -> str:
+def replay_line(token: str, label: str = "replay") -> str:
     """The command that makes the execution happen again; never wrapped."""
-    return f"replay: lockwright replay '{token}'"
+    return f"{label}: lockwright replay '{token}'"
 
 
 def events_text(events: tuple[Event, ...], width: int = WIDTH) -> str:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from lockwright.core.world import World
 from lockwright.kernel.mutex import Mutex
+from lockwright.kernel.slab import Field, Slab
 
 
-class Account:
-    """An account.  Invariant: `balance` is read and written under `mutex`."""
+class Account(Slab):
+    """An account.  Invariant: `balance` is read and written under `mutex`.
+
+    `balance` is a `Field`, so that Lockwright sees who touches it.
+    """
+
+    balance: Field[int] = Field(0)
 
     def __init__(self, world: World, name: str, balance: int) -> None:
-        self.name = name
+        super().__init__(world, name)
         self.balance = balance
         self.mutex = Mutex(world, f"{name}_mutex")
 
