@@ -37,6 +37,12 @@ class Operation:
     writes: ClassVar[bool] = True
     chooses: ClassVar[bool] = False
     kind: ClassVar[str] = "operation"
+    varies: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        """Sets `varies`: does an explorer have to keep the operation to know its footprint?"""
+        super().__init_subclass__()
+        cls.varies = cls.blocking or cls.conditional or not cls.stable
 
     loc: Location | Nowhere = NOWHERE
     after: tuple[Location, ...] = ()

@@ -193,8 +193,8 @@ class World:
             if task.fresh:
                 task.fresh = False
                 acc.append(~task.done.number)
-            task.pending = task.send(result)
-            if not isinstance(task.pending, Operation):
+            task.pending = op = task.send(result)
+            if not isinstance(op, Operation):
                 raise self._foreign(task)
         except StopIteration as stop:
             self._end(task, stop.value)

@@ -152,12 +152,6 @@ class Past:
             clock |= self._ordered(flag.number)
         return self._held_up(operation, clock)
 
-    def without(self, step: int) -> list[int]:
-        """The later steps that do not happen after `step`: notdep(e, E)."""
-        bit = 1 << step
-        before_of = self.before_of
-        return [at for at in range(step + 1, len(before_of)) if not before_of[at] & bit]
-
     def before(self, first: int, second: int) -> tuple[int, int]:
         """The footprint that step `second` would have just before step `first`.
 

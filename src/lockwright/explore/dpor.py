@@ -128,8 +128,7 @@ class Dpor:
         if op.chooses:
             self._spread(op, number, key >> CHOICE_SHIFT)
         loc = op.loc
-        varies = op.blocking or op.conditional or not op.stable
-        announced = (op if varies else None, loc.value, loc.number)
+        announced = (op if op.varies else None, loc.value, loc.number)
         touched = world.step(task, key >> CHOICE_SHIFT)
         self.keys.append(key)
         return self.past.record(number, touched, world.marked, announced)
@@ -180,7 +179,13 @@ class Dpor:
     def _reverse(self, first: int, second: Step) -> None:
         past, keys = self.past, self.keys
         read, write = past.read, past.write
-        v = [(keys[at], read[at], write[at]) for at in past.without(first)]
+        bit, before_of = 1 << first, past.before_of
+        # notdep(e, E): the later steps that do not happen after the first one
+        v = [
+            (keys[at], read[at], write[at])
+            for at in range(first + 1, len(keys))
+            if not before_of[at] & bit
+        ]
         v.append(second)
         sleep = self.sleep[first]
         if not sleep or not sleeps(v, sleep):
@@ -217,7 +222,11 @@ def _choose(world: World, last: int, sleep: Sleep) -> int:
     first that can; ENDED if none can, SLEEPING if all that can are asleep."""
     by_number = world.by_number
     if last >= 0:
-        key = _key(by_number[last], sleep)
+        task = by_number[last]
+        op = task.pending if task is not None else None
+        if not sleep and op is not None and (not op.blocking or op.enabled()):
+            return last
+        key = _key(task, sleep)
         if key >= 0:
             return key
     found = ENDED

@@ -62,7 +62,8 @@ class MutexLock(Operation):
         self.subclass = subclass
 
     def enabled(self) -> bool:
-        return bool(self.loc.value == FREE)
+        value: int = self.loc.value
+        return value == FREE
 
     def ready(self, value: Value) -> bool:
         return bool(value == FREE)
