@@ -57,7 +57,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     *_posted.values(),
     _posted["list_vs_remove"].variant(
         "list_vs_remove_rcu_late",
-        title="The same, while no RCU grace period ends: the page fault of the mail thread.",
+        title="A directory is listed while its event is removed, and no RCU grace period ends: "
+        "the page fault of the mail thread.",
         rcu_late=True,
     ),
     _posted["stat_then_remove"].variant(
