@@ -29,8 +29,7 @@ class World:
     are its operation's, the others those of the plain code after it.  `by_number[n]` is the task
     whose number is n, or None while it does not exist.
     Listeners: `on_step(task, operation, result)`, `on_acquire(task, use)` and
-    `on_release(task, instance)` for locks, `on_alloc(object)` and `on_free(object)`,
-    `on_access(object, field, write)`, `on_task_end(task)`.
+    `on_release(task, instance)` for locks, `on_task_end(task)`.
     Invariant: between steps every task is pending, ended or died.
     """
 
@@ -45,10 +44,7 @@ class World:
         "marked",
         "names",
         "objects",
-        "on_access",
         "on_acquire",
-        "on_alloc",
-        "on_free",
         "on_release",
         "on_step",
         "on_task_end",
@@ -74,9 +70,6 @@ class World:
         self.on_step: tuple[Callable[[Task, Operation, Any], None], ...] = ()
         self.on_acquire: tuple[Callable[[Task, LockUse], None], ...] = ()
         self.on_release: tuple[Callable[[Task, int], None], ...] = ()
-        self.on_alloc: tuple[Callable[[Any], None], ...] = ()
-        self.on_free: tuple[Callable[[Any], None], ...] = ()
-        self.on_access: tuple[Callable[[Any, str, bool], None], ...] = ()
         self.on_task_end: tuple[Callable[[Task], None], ...] = ()
 
     def address(self, size: int = 0x100) -> int:

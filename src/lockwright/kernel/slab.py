@@ -54,9 +54,6 @@ class Field(Generic[T]):
         acc = world.acc
         acc.append(code)
         acc.append(life.reading)
-        if world.on_access:
-            for listener in world.on_access:
-                listener(obj, self.name, False)
         return obj._values[index]  # type: ignore[no-any-return]  # values are of any type
 
     def __set__(self, obj: Slab, value: T) -> None:
@@ -71,9 +68,6 @@ class Field(Generic[T]):
         acc = world.acc
         acc.append(code + 1)
         acc.append(life.reading)
-        if world.on_access:
-            for listener in world.on_access:
-                listener(obj, self.name, True)
         obj._values[index] = value
 
 
@@ -120,8 +114,6 @@ class Slab:
         self.life = Location(world, None, f"life of {name}")
         self.born = ""
         world.objects.append(self)
-        for listener in world.on_alloc:
-            listener(self)
 
     def _number(self, index: int) -> int:
         names = self.world.names
@@ -255,8 +247,6 @@ def free_now(obj: Slab, task: Task, touched: list[int]) -> None:
         )
     site = task.call_site()
     life.value = f"{task.comm} in {site.function}()" if site is not None else task.comm
-    for listener in obj.world.on_free:
-        listener(obj)
 
 
 def kfree(obj: Slab) -> Operation:
