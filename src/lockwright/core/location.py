@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lockwright.core.native import mypyc_attr
+
 if TYPE_CHECKING:
     from lockwright.core.world import World
 
@@ -23,16 +25,19 @@ class TaskName:
 
     Invariant: `locations[i]` is the number of the i-th location that the task creates, and
     `objects[i]` has, by class, the access codes of the fields of its i-th object (-1 until first
-    touched).
+    touched), or by the name of a class of which no object was made here yet.  `done` is the number
+    of the location that says whether the task has ended.  `label` tells the names apart for people.
     """
 
-    __slots__ = ("children", "locations", "number", "objects")
+    __slots__ = ("children", "done", "label", "locations", "number", "objects")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, done: int, label: str = "") -> None:
         self.number = number
+        self.label = label
+        self.done = done
         self.children: list[TaskName] = []
         self.locations: list[int] = []
-        self.objects: list[dict[type, list[int]]] = []
+        self.objects: list[dict[type | str, list[int]]] = []
 
 
 class Names:
@@ -47,13 +52,14 @@ class Names:
         self.tasks = 0
         self.locations = 0
         self.fields: dict[int, str] = {}
-        self.root = TaskName(-1)
+        self.root = TaskName(-1, -1)
 
     def child(self, parent: TaskName, nth: int) -> TaskName:
         """The name of the nth task (from 0) that `parent` spawns."""
         children = parent.children
         while len(children) <= nth:
-            children.append(TaskName(self.tasks))
+            label = f"{parent.label}.{len(children)}" if parent.label else str(len(children))
+            children.append(TaskName(self.tasks, self.new_location(), label))
             self.tasks += 1
         return children[nth]
 
@@ -64,6 +70,7 @@ class Names:
         return number
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Location:
     """Something that steps read and write: a lock word, a count, a flag, a variable.
 
@@ -95,10 +102,29 @@ class Location:
         return f"<{type(self).__name__} {self.name}>"
 
 
-class Nowhere:
-    """The location of operations that wait for nothing in particular."""
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Done(Location):
+    """Whether a task has ended: a one-way flag, made when somebody asks for it.
 
-    __slots__ = ("name", "number", "value")
+    Its number belongs to the task's name, so that it is the same whoever asks, and when.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, world: World, number: int, name: str, *, ended: bool) -> None:
+        self.world = world
+        self.name = name
+        self.value = ended
+        self.number = number
+        self.reading = 2 * number
+        self.writing = 2 * number + 1
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Nowhere(Location):
+    """The location of operations that wait for nothing in particular: it is in no world."""
+
+    __slots__ = ()
 
     def __init__(self) -> None:
         self.number = -1

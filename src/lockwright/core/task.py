@@ -9,10 +9,13 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from lockwright.core.frame import Frame
+from lockwright.core.location import Done
+from lockwright.core.native import mypyc_attr
 
 if TYPE_CHECKING:
-    from lockwright.core.location import Location, TaskName
+    from lockwright.core.location import TaskName
     from lockwright.core.operation import Operation
+    from lockwright.core.world import World
 
 
 SYSCALLS = ("__do_sys_", "__se_sys_", "__x64_sys_")
@@ -20,14 +23,16 @@ SYSCALLS = ("__do_sys_", "__se_sys_", "__x64_sys_")
 
 
 class Context(Enum):
-    """The kernel context that a task runs in."""
+    """The kernel context that a task runs in; BUFFER is none: a store on its way to memory."""
 
     PROCESS = "process"
     SOFTIRQ = "softirq"
     HARDIRQ = "hardirq"
     WORKQUEUE = "workqueue"
+    BUFFER = "store buffer"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Creator:
     """Something that makes locations, objects and tasks, and counts them."""
 
@@ -40,13 +45,14 @@ class Creator:
         self.children_made = 0
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Task(Creator):
     """One coroutine with its kernel context.
 
     `number` is the same in every execution of a search, `index` is the order of creation in this
     execution.  `pending` is the announced operation.  `atomic` counts the reasons why the task
     may not sleep now (spinlocks, RCU read sides, switched-off preemption); `irqs_off` and
-    `bhs_off` count why interrupts and bottom halves are off for it.
+    `bhs_off` count why interrupts and bottom halves are off for it.  `flag` is what `done` gave.
     Invariant: exactly one of `pending is not None`, `ended` and `died` holds between steps.
     """
 
@@ -57,8 +63,8 @@ class Task(Creator):
         "context",
         "coro",
         "died",
-        "done",
         "ended",
+        "flag",
         "fresh",
         "index",
         "irqs_off",
@@ -68,10 +74,14 @@ class Task(Creator):
         "pid",
         "result",
         "send",
+        "world",
     )
 
-    def __init__(self, name: TaskName, index: int, coro: Coroutine[Any, Any, Any]) -> None:
+    def __init__(
+        self, world: World, name: TaskName, index: int, coro: Coroutine[Any, Any, Any], comm: str
+    ) -> None:
         # what Creator does, without the call: every execution makes its tasks anew
+        self.world = world
         self.name = name
         self.locations_made = 0
         self.objects_made = 0
@@ -80,7 +90,7 @@ class Task(Creator):
         self.index = index
         self.coro = coro
         self.send = coro.send
-        self.comm = ""
+        self.comm = comm
         self.pid = 0
         self.context = Context.PROCESS
         self.pending: Operation | None = None
@@ -91,8 +101,16 @@ class Task(Creator):
         self.irqs_off = 0
         self.bhs_off = 0
         self.result: Any = None
-        self.done: Location
+        self.flag: Done | None = None
         self.local: dict[str, Any] = {}
+
+    @property
+    def done(self) -> Done:
+        """Whether the task has ended, as a one-way flag that others can wait for."""
+        flag = self.flag
+        if flag is None:
+            flag = self.flag = Done(self.world, self.name.done, self.comm, ended=self.ended)
+        return flag
 
     def call_site(self) -> Frame | None:
         """The innermost model function, while the task is between steps: cheaper than the chain."""

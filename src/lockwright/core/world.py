@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from types import CoroutineType, TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from lockwright.core.errors import KernelOops, ModelError
 from lockwright.core.finding import Finding
 from lockwright.core.frame import Frame
-from lockwright.core.location import Location, Names, Value
+from lockwright.core.location import Names, Value
 from lockwright.core.lockuse import LockUse
+from lockwright.core.native import mypyc_attr
 from lockwright.core.operation import Operation
 from lockwright.core.task import SYSCALLS, Context, Creator, Task, frame_of, shown
 
@@ -22,14 +23,26 @@ FIRST_PID = 840
 KERNEL_ADDRESS = 0xFFFF888100000000
 
 
+class Memory(Protocol):
+    """What makes stores late (`kernel/storebuffer.py`)."""
+
+    def attach(self, task: Task) -> None:
+        """A task was made; it has not begun."""
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
 class World:
     """All state of one execution.
 
     `acc` collects the access codes of the step that runs now; the first `marked` of the last step
     are its operation's, the others those of the plain code after it.  `by_number[n]` is the task
-    whose number is n, or None while it does not exist.
+    whose number is n, or None while it does not exist.  `reached` lists the goals that this
+    execution has come to (`promise.py`).
+    `log` is what whoever runs the world writes down of it, as in `explore/run.py`; it may be empty.
     Listeners: `on_step(task, operation, result)`, `on_acquire(task, use)` and
     `on_release(task, instance)` for locks, `on_task_end(task)`.
+    `memory` stands between the tasks and their operations if stores can be delayed; None is
+    sequential consistency.
     Invariant: between steps every task is pending, ended or died.
     """
 
@@ -41,13 +54,16 @@ class World:
         "creator",
         "faults",
         "findings",
+        "log",
         "marked",
+        "memory",
         "names",
         "objects",
         "on_acquire",
         "on_release",
         "on_step",
         "on_task_end",
+        "reached",
         "state",
         "steps",
         "tasks",
@@ -60,11 +76,14 @@ class World:
         self.by_number: list[Task | None] = []
         self.tasks: list[Task] = []
         self.choice = 0
+        self.log: list[Any] = []
         self.marked = 0
+        self.memory: Memory | None = None
         self.steps = 0
         self.addresses = 0
         self.faults: Any = None
         self.findings: list[Finding] = []
+        self.reached: list[str] = []
         self.objects: list[Any] = []
         self.state: Any = None
         self.on_step: tuple[Callable[[Task, Operation, Any], None], ...] = ()
@@ -102,22 +121,22 @@ class World:
         name = children[nth] if nth < len(children) else self.names.child(creator.name, nth)
         tasks = self.tasks
         index = len(tasks)
-        task = Task(name, index, coro)
-        task.comm = comm
+        task = Task(self, name, index, coro, comm)
         task.pid = FIRST_PID + index if pid is None else pid
         if context is not Context.PROCESS:
             task.context = context
-            if context is not Context.WORKQUEUE:
+            if context is not Context.WORKQUEUE and context is not Context.BUFFER:
                 task.atomic = 1
         tasks.append(task)
         by_number = self.by_number
         while len(by_number) <= name.number:
             by_number.append(None)
         by_number[name.number] = task
-        task.done = Location(self, value=False, name=comm)
         if isinstance(creator, Task):
             task.fresh = True
-            self.acc.append(task.done.writing)
+            self.acc.append(2 * name.done + 1)
+        if self.memory is not None:
+            self.memory.attach(task)
         self._prime(task)
         return task
 
@@ -174,7 +193,7 @@ class World:
         except (KernelOops, AttributeError) as error:
             self._die(task, _oops(error), task.call_chain())
             if task.fresh:
-                acc.append(~task.done.number)
+                acc.append(~task.name.done)
             self.marked = len(acc)
             self.steps += 1
             return acc
@@ -185,7 +204,7 @@ class World:
                     listener(task, op, result)  # type: ignore[arg-type]  # the same
             if task.fresh:
                 task.fresh = False
-                acc.append(~task.done.number)
+                acc.append(~task.name.done)
             task.pending = op = task.send(result)
             if not isinstance(op, Operation):
                 raise self._foreign(task)
@@ -200,8 +219,9 @@ class World:
         task.result = result
         task.pending = None
         task.ended = True
-        task.done.value = True
-        self.acc.append(task.done.writing)
+        if task.flag is not None:
+            task.flag.value = True
+        self.acc.append(2 * task.name.done + 1)
         for listener in self.on_task_end:
             listener(task)
 
@@ -265,6 +285,20 @@ class World:
         for task in self.tasks:
             if task.pending is not None:
                 task.coro.close()
+
+    def discard(self) -> None:
+        """Abandon the tasks and let go of everything, by whoever wants nothing more of the world.
+
+        Tasks, objects and world refer to each other; a search makes many thousands of them, and
+        what is taken apart here the collector need not find.
+        """
+        self.close()
+        self.tasks = []
+        self.by_number = []
+        self.objects = []
+        self.state = None
+        self.faults = None
+        self.creator = Creator(self.names.root)
 
 
 def _place(task: Task) -> str:

@@ -22,13 +22,9 @@ from collections import defaultdict
 from lockwright.core.location import Value
 from lockwright.core.operation import Operation
 
-EVERYTHING = -1
-"""The mask of all locations."""
-
-
 Announced = tuple[Operation | None, Value, int]
 """The operation if it can be held up or its footprint can change, else None; what its location
-held before the step; the location's number."""
+held before the step, or by number if it is a section; the location's number."""
 
 
 class Past:
@@ -71,14 +67,7 @@ class Past:
 
         The first `marked` codes are the operation's own.
         """
-        read = write = 0
-        for code in touched:
-            if code < 0:
-                read |= 1 << ~code
-            elif code & 1:
-                write |= 1 << (code >> 1)
-            else:
-                read |= 1 << (code >> 1)
+        read, write = masks(touched)
         tail = self.tail
         self.previous.append(tail.get(task, -1))
         tail[task] = len(self.task)
@@ -90,8 +79,8 @@ class Past:
         self.announced.append(announced)
         return read, write
 
-    def truncate(self, length: int) -> tuple[int, int]:
-        """Take all steps from `length` on back; returns the footprint of the first of them."""
+    def truncate(self, length: int) -> None:
+        """Take all steps from `length` on back."""
         task, touched, previous = self.task, self.touched, self.previous
         tail, log = self.tail, self.log
         for step in range(len(task) - 1, length - 1, -1):
@@ -100,12 +89,10 @@ class Past:
                 entries = log[code >> 1 if code >= 0 else ~code]
                 if entries and entries[-1] >> 1 == step:
                     entries.pop()
-        footprint = self.read[length], self.write[length]
         for steps in (task, touched, previous, self.plain, self.read, self.write):
             del steps[length:]
         del self.announced[length:]
         del self.before_of[length:]
-        return footprint
 
     def analyse(self, step: int) -> list[int]:
         """Add a step to the clocks; returns the steps that it races with."""
@@ -152,35 +139,56 @@ class Past:
             clock |= self._ordered(flag.number)
         return self._held_up(operation, clock)
 
-    def before(self, first: int, second: int) -> tuple[int, int]:
-        """The footprint that step `second` would have just before step `first`.
+    def before(self, first: int, second: int, changed: int) -> tuple[int, int, bool]:
+        """The footprint that step `second` would have just before step `first`, and is that sure?
 
         What may fail reads its location where it would fail, and writes it where it would not;
-        `first` tells what the location held then, if it touched it.  Of an operation that is not
-        stable nothing is known, so it counts as one that writes everything.
+        `first` tells what the location held then, if it touched it.  `changed` is the mask of what
+        is written by `first` and by what happens after it: a step that touches nothing of that
+        does the same as it did, and of the others only a stable operation's own part is sure.
         """
         read, write = self.read[second], self.write[second]
+        if not (read | write) & changed:
+            return read, write, True
         operation, _, number = self.announced[second]
         if operation is None:
-            return read, write
+            return read, write, not self.plain[second]
         if not operation.stable:
-            return 0, EVERYTHING
-        _, value, where = self.announced[first]
-        if operation.conditional and where == number:
+            return (*self._certain(second, changed), False)
+        if operation.conditional and (self.read[first] | self.write[first]) >> max(number, 0) & 1:
             bit = 1 << number
-            if operation.writes_at(value):
-                return read & ~bit, write | bit
-            return read | bit, write & ~bit
+            if not self._knows(first, number):
+                return bit, 0, False
+            if operation.writes_at(self._held(number, first)):
+                return read & ~bit, write | bit, not self.plain[second]
+            return read | bit, write & ~bit, not self.plain[second]
+        return read, write, not self.plain[second]
+
+    def _certain(self, step: int, changed: int) -> tuple[int, int]:
+        """What a section touches in any case: all up to the first location that may hold another
+        value than it did, and reads that one.  Of another operation nothing is certain."""
+        read = write = 0
+        operation = self.announced[step][0]
+        for code in self.touched[step] if operation is not None and operation.fused else ():
+            bit = 1 << (code >> 1 if code >= 0 else ~code)
+            if bit & changed:
+                return read | bit, write
+            if code > 0 and code & 1:
+                write |= bit
+            else:
+                read |= bit
         return read, write
 
-    def plain_conflict(self, first: int, second: int) -> int:
-        """The locations that two steps conflict in, if each is by a plain access; else 0."""
-        plain = self.plain[first] | self.plain[second]
-        if not plain:
-            return 0
-        conflict = self.write[second] & (self.read[first] | self.write[first])
-        conflict |= self.read[second] & self.write[first]
-        return 0 if conflict & ~plain else conflict
+    def _knows(self, step: int, location: int) -> bool:
+        operation, value, where = self.announced[step]
+        if operation is not None and operation.fused:
+            return location in value
+        return where == location
+
+    def _held(self, location: int, step: int) -> Value:
+        """What a location held before a step that touched it."""
+        operation, value, _ = self.announced[step]
+        return value[location] if operation is not None and operation.fused else value
 
     def _enter(self, step: int, code: int, found: list[int]) -> None:
         """Note an access in its location's log; collect the steps that it conflicts with, back to
@@ -219,7 +227,7 @@ class Past:
             if not (entry & 1 or operation.writes):
                 continue
             other = entry >> 1
-            if operation.ready(self.announced[other][1]):
+            if operation.ready(self._held(operation.loc.number, other)):
                 found = True
                 if not clock >> other & 1:
                     races.append(other)
@@ -235,3 +243,16 @@ def _mask(codes: list[int]) -> int:
     for code in codes:
         mask |= 1 << (code >> 1 if code >= 0 else ~code)
     return mask
+
+
+def masks(touched: list[int]) -> tuple[int, int]:
+    """Access codes as bit masks; what only orders counts as read."""
+    read = write = 0
+    for code in touched:
+        if code < 0:
+            read |= 1 << ~code
+        elif code & 1:
+            write |= 1 << (code >> 1)
+        else:
+            read |= 1 << (code >> 1)
+    return read, write

@@ -1,12 +1,13 @@
 """Optimal dynamic partial-order reduction: every Mazurkiewicz trace, once.
 
 Source: Abdulla, Aronis, Jonsson, Sagonas, JACM 64(4), 2017, algorithm 2 (optimal DPOR), extended
-to blocking operations as `clocks.py` says.  Names, and the paper's symbols:
+to blocking operations as `clocks.py` says, and with critical sections as steps as `sections.py`
+says.  Names, and the paper's symbols:
 
-    keys[n]     the step taken at depth n: the task's number and the value chosen; together E
+    path        the steps of E; its keys[n] is the one taken at depth n (path.py)
     sleep[n]    sleep(E'), for E' the first n steps, including what is done there
     wut[n]      wut(E'), without the branch that is being explored
-    past        footprints, happens-before and races of E (clocks.py)
+    past        footprints, happens-before and races of the path's steps (clocks.py)
 
 Order of reading: `Dpor.__iter__` (the search), `_execute` (one execution), `_plan` (at its end:
 the races to reverse), `_backtrack`.
@@ -17,237 +18,369 @@ were dealt with when they were new.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
-from lockwright.core.errors import InternalError, NondeterminismError
+from lockwright.core.errors import InternalError
 from lockwright.core.location import Names
 from lockwright.core.operation import Operation
-from lockwright.core.schedule import STEPS_MAX, schedule_text
-from lockwright.core.task import Task
+from lockwright.core.schedule import STEPS_MAX
 from lockwright.core.world import World
-from lockwright.explore.clocks import EVERYTHING, Past
+from lockwright.explore.choose import SLEEPING, choose
+from lockwright.explore.path import Path
 from lockwright.explore.run import CHOICE_SHIFT, TASK_MASK, MakeWorld, Run, endless
-from lockwright.explore.wakeup import Branch, Sleep, Step, awake, insert, sleeps
-
-ENDED = -1
-SLEEPING = -2
+from lockwright.explore.sections import Restart, Sections
+from lockwright.explore.unit import Ordered, Unit
+from lockwright.explore.wakeup import (
+    Branch,
+    Footprint,
+    Sequence,
+    Sleep,
+    Step,
+    asleep,
+    awake,
+    independent,
+    insert,
+    paths,
+    sleeps,
+)
 
 
 class Dpor:
-    """One search.  Invariant: `sleep` and `wut` are one longer than `keys` between executions,
-    the last entries being those of the node to go on from."""
+    """One search.
 
-    def __init__(self, make: MakeWorld) -> None:
+    With sections, critical sections are single steps where that is sound; what makes it unsound is
+    learned on the way, and then the search begins anew: the next run is `fresh`, and the runs
+    before it do not count; `on_restart` is called.  `probe` makes worlds that no rule listens to.
+    Invariant: `sleep` and `wut` are one longer than `keys` between executions, the last entries
+    being those of the node to go on from.
+    """
+
+    def __init__(
+        self, make: MakeWorld, *, granularity: str = "operation", probe: MakeWorld | None = None
+    ) -> None:
         self.make = make
+        self.bare = probe or make
+        self.granularity = granularity
+        self.sections = Sections() if granularity == "section" else None
         self.names = Names()
-        self.past = Past()
-        self.keys: list[int] = []
+        self.restarts = 0
+        self.on_restart: Callable[[], None] | None = None
+        self.world: World | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self.path = Path(self.sections)
         self.sleep: list[Sleep] = [{}]
         self.wut: list[list[Branch]] = [[]]
+        self.tried: list[int] = [0]
+        self.base = 0
+        self.outgoing: list[tuple[int, list[Step]]] = []
+        self.sent: set[tuple[int, ...]] = set()
+        self.ahead: list[int] = []
+        self.planned = 0
         self.analysed = 0
+        self.fresh = True
+        self.ended = False
 
     def __iter__(self) -> Iterator[Run]:
-        while True:
-            run = self._execute()
-            self._plan(run)
+        while not self.ended:
+            try:
+                run = self.execute()
+            except Restart:
+                self._begin_again()
+                continue
             yield run
-            if not self._backtrack():
-                return
+
+    def execute(self) -> Run:
+        """The next execution.  Raises Restart if the search has to begin anew."""
+        run = self._execute()
+        self._plan(run)
+        if self.sections is not None:
+            run.ordered = Ordered(list(self.path.ends), list(self.path.past.before_of))
+        self.ended = not self._backtrack()
+        return run
+
+    def _begin_again(self) -> None:
+        self.close()
+        if self.sections is not None:
+            self.sections.begin_again()
+        self.restarts += 1
+        if self.on_restart is not None:
+            self.on_restart()
+        self._begin()
+
+    def load(self, unit: Unit) -> None:
+        """Go on with a part of a search, and with nothing else.
+
+        What is found to be explored above the part goes to `outgoing`, as (depth, sequence).
+        """
+        shared = 0
+        self.path.sections = self.sections
+        for mine, theirs in zip(self.path.keys, unit.keys, strict=False):
+            if mine != theirs:
+                break
+            shared += 1
+        self.path.forget(shared)
+        self.analysed = min(self.analysed, shared)
+        self.ahead = unit.keys[shared:]
+        self.planned = unit.planned
+        self.base = unit.base
+        self.sleep = [{} for _ in range(unit.base)]
+        self.wut = [[] for _ in range(unit.base)]
+        self.tried = [0] * unit.base
+        for sleep, branches, tried in unit.nodes:
+            self.sleep.append(sleep)
+            self.wut.append(branches)
+            self.tried.append(tried)
+        self.outgoing = []
+        self.sent.clear()
+        self.ended = False
+
+    def begin_piece(self) -> None:
+        """Keep no steps: what they teach about sections belongs to each piece of a search."""
+        self.path.forget(0)
+        self.analysed = 0
+
+    def taken_up(self, outgoing: list[tuple[int, list[Step]]]) -> None:
+        """The part was begun in another process, where it has sent this up."""
+        self.outgoing = outgoing
+        self.sent.update((depth, *(step[0] for step in v)) for depth, v in outgoing)
+        world = self.bare(self.names)
+        self.path.again(world)
+        for key in self.ahead:
+            self.path.step(world, key)
+        self.ahead = []
+        world.close()
+
+    def unit(self, *, exact: bool = True) -> Unit:
+        """What is left to explore, between two executions; `exact` finds out what all touches."""
+        base = self.base
+        for depth in range(base, len(self.wut)) if exact else ():
+            self._resolve(depth, [], self.wut[depth])
+        nodes = zip(self.sleep[base:], self.wut[base:], self.tried[base:], strict=True)
+        past, keys = self.path.past, self.path.keys
+        footprints = zip(past.read[base:], past.write[base:], strict=True)
+        return Unit(list(keys), base, list(nodes), list(footprints), len(keys))
+
+    def _resolve(self, depth: int, above: list[int], branches: list[Branch]) -> None:
+        """Find out what all branches touch."""
+        for branch in branches:
+            path = [*above, branch.key]
+            if not branch.exact:
+                branch.read, branch.write = self._footprint(depth, path)
+                branch.exact = True
+            self._resolve(depth, path, branch.children)
+
+    def unfused(self) -> dict[str, str]:
+        """The lock classes whose sections are not single steps, and why; in order of discovery."""
+        return {} if self.sections is None else self.sections.unfused()
+
+    def close(self) -> None:
+        """Abandon the execution that was running."""
+        if self.world is not None:
+            self.world.close()
+
+    def branching(self) -> list[tuple[int, int]]:
+        """For each depth of the path to the next execution: how many branches are explored to
+        their end there, and known."""
+        above = [
+            (tried - 1, tried + len(branches))
+            for tried, branches in zip(self.tried[:-1], self.wut[:-1], strict=True)
+        ]
+        return [*above[self.base :], (self.tried[-1], self.tried[-1] + len(self.wut[-1]))]
 
     def _execute(self) -> Run:
         """Replay the shared prefix, follow the wakeup tree, then run on freely."""
-        world = self.make(self.names)
-        self._replay(world)
-        keys = self.keys
+        world = self.world = self.make(self.names)
+        path = self.path
+        path.again(world)
+        keys, log = path.keys, path.log
+        shared = len(log)
+        for key in self.ahead:
+            path.step(world, key)
+        self.ahead = []
         sleep, branches = self.sleep.pop(), self.wut.pop()
         last = keys[-1] & TASK_MASK if keys else -1
+        tried = self.tried.pop()
         while True:
             children: list[Branch] = []
             if branches:
                 following = branches.pop(0)
                 key, children = following.key, following.children
                 if key in sleep:
-                    # inserted for a footprint that was only guessed; it has been explored
                     key = SLEEPING
                     break
             else:
-                key = _choose(world, last, sleep)
+                key = choose(world, last, sleep)
                 if key < 0:
                     break
             self.sleep.append(sleep)
             self.wut.append(branches)
-            read, write = self._step(world, key)
+            self.tried.append(tried + 1)
+            tried = 0
+            read, write = path.step(world, key)
+            if path.options[-1] > 1:
+                self._spread(path.options[-1], read, write, children)
             if sleep:
                 sleep = awake(sleep, key, read, write)
             branches = children
             last = key & TASK_MASK
-            if len(keys) > STEPS_MAX:
+            if len(log) > STEPS_MAX:
                 raise endless(world.by_number[last])
-        run = Run.of_keys(world, keys, self.past.task, self.past.touched)
+        run = Run(world, list(path.trail), list(log), shared)
         run.sleeping = key == SLEEPING
+        run.fresh, self.fresh = self.fresh, False
         return run
 
-    def _replay(self, world: World) -> None:
-        """Take the steps of the shared prefix again.  Raises NondeterminismError."""
-        touched = self.past.touched
-        by_number = world.by_number
-        for at, key in enumerate(self.keys):
-            number = key & TASK_MASK
-            task = by_number[number] if number < len(by_number) else None
-            if task is None or (op := task.pending) is None:
-                raise self._changed(world, at, "the task is not there", "a task that can run")
-            if op.blocking and not op.enabled():
-                raise self._changed(world, at, f"{op.describe()} is held up", "it could run")
-            now = world.step(task, key >> CHOICE_SHIFT)
-            if now != touched[at]:
-                raise self._changed(
-                    world,
-                    at,
-                    f"{op.describe()} with what follows it",
-                    "another operation, or the same one on other objects",
-                )
+    def _spread(self, options: int, read: int, write: int, children: list[Branch]) -> None:
+        """Let the other outcomes of the last step be explored too, each followed by whatever was
+        to follow this one and does not depend on it: that is what wakes the sleeping steps."""
+        depth = len(self.path.keys) - 1
+        key = self.path.keys[depth]
+        sleep, branches = self.sleep[depth], self.wut[depth]
 
-    def _changed(self, world: World, at: int, got: str, expected: str) -> NondeterminismError:
-        who = world.by_number[self.keys[at] & TASK_MASK : (self.keys[at] & TASK_MASK) + 1]
-        name = who[0].comm if who and who[0] is not None else "a task"
-        return NondeterminismError(
-            f"the model is not deterministic: step {at} of {name} is not what it was under the "
-            f"same schedule\nexpected: {expected}\ngot: {got}"
-        )
+        probe = partial(self._footprint, depth)
 
-    def _step(self, world: World, key: int) -> tuple[int, int]:
-        """Take one new step; returns its footprint."""
-        number = key & TASK_MASK
-        task = world.by_number[number] if number < len(world.by_number) else None
-        op = task.pending if task is not None else None
-        if task is None or op is None or (op.blocking and not op.enabled()):
-            raise InternalError(
-                f"a wakeup sequence cannot be run: task number {number} at step {len(self.keys)} "
-                f"after {schedule_text([(k & TASK_MASK, k >> CHOICE_SHIFT) for k in self.keys])}"
-            )
-        if op.chooses:
-            self._spread(op, number, key >> CHOICE_SHIFT)
-        loc = op.loc
-        announced = (op if op.varies else None, loc.value, loc.number)
-        touched = world.step(task, key >> CHOICE_SHIFT)
-        self.keys.append(key)
-        return self.past.record(number, touched, world.marked, announced)
-
-    def _spread(self, op: Operation, number: int, chosen: int) -> None:
-        """Let the operation's other outcomes be explored too."""
-        sleep, branches = self.sleep[-1], self.wut[-1]
-        for choice in range(op.options()):
-            key = number | choice << CHOICE_SHIFT
-            if choice == chosen or any(branch.key == key for branch in branches):
+        for choice in range(options):
+            other = (key & TASK_MASK) | choice << CHOICE_SHIFT
+            if other == key or other in sleep or any(branch.key == other for branch in branches):
                 continue
-            read = write = 0
-            for code in op.announce(choice):
-                if code & 1:
-                    write |= 1 << (code >> 1)
-                else:
-                    read |= 1 << (code >> 1)
-            if not sleeps([(key, read, write)], sleep):
-                branches.append(Branch(key, read, write))
+            first = (other, *probe([other]))
+            for path, exact in paths(children):
+                v = Sequence([first, *independent(path, key, read, write)], exact=exact)
+                if not asleep(v, sleep, probe):
+                    insert(branches, v, probe)
+
+    def _spread_above(self, depth: int) -> None:
+        """The same for a new step above the part."""
+        past, keys = self.path.past, self.path.keys
+        key = keys[depth]
+        below = range(depth + 1, self.base)
+        follow = [(keys[at], past.read[at], past.write[at]) for at in below]
+        left = independent(follow, key, past.read[depth], past.write[depth])
+        for choice in range(self.path.options[depth]):
+            other = (key & TASK_MASK) | choice << CHOICE_SHIFT
+            if other != key:
+                first = (other, *self._footprint(depth, [other]))
+                self._send(depth, Sequence([first, *left]))
 
     def _plan(self, run: Run) -> None:
         """Insert the reversal of every new race into the wakeup tree of its first step's node."""
-        past = self.past
-        races: list[tuple[int, Step]] = []
-        for step in range(self.analysed, len(self.keys)):
+        past, steps = self.path.past, len(self.path.keys)
+        races: list[tuple[int, int]] = []
+        for step in range(self.analysed, steps):
             for first in past.analyse(step):
-                races.append((first, (past.task[step], *past.before(first, step))))
-                if past.plain[step] | past.plain[first]:
-                    self._plain_race(run, first, step)
+                if step >= self.planned:
+                    races.append((first, step))
+        for step in range(self.planned, self.base):
+            if self.path.options[step] > 1:
+                self._spread_above(step)
+        self.analysed = steps
+        self.planned = self.base
+        for first, step in races:
+            self._reverse(first, step)
         for task in run.world.tasks:
             op = task.pending
             if op is not None and op.blocking and not op.enabled():
+                if self.sections is not None:
+                    self.sections.waits(op)
                 for first in past.races_of_blocked(task.number, op):
-                    races.append((first, (task.number, *_announced(op))))
-        for first, second in races:
-            self._reverse(first, second)
-        self.analysed = len(self.keys)
+                    self._let_in(first, task.number, op)
 
-    def _plain_race(self, run: Run, first: int, second: int) -> None:
-        """Note a race that only plain accesses to fields make."""
-        conflict = self.past.plain_conflict(first, second)
-        while conflict:
-            location = conflict.bit_length() - 1
-            conflict ^= 1 << location
-            if location in self.names.fields:
-                run.plain_races.append((first, second, location))
+    def _reverse(self, first: int, second: int) -> None:
+        """Let step `second` be explored before step `first`, with all outcomes that it has there:
+        one that sleeps says nothing of the others."""
+        v, changed = self.path.not_after(first, second)
+        path = self.path
+        key = path.keys[second]
+        read, write, exact = path.past.before(first, second, changed)
+        options = path.options[second]
+        op = path.log[path.ends[second] - 1][1]
+        if op.chooses and changed & self._decides(second):
+            keys = [step[0] for step in v]
+            options = path.outcomes(self.bare(self.names), first, keys, key & TASK_MASK)
+        if not op.chooses or options == 1 == path.options[second]:
+            self._before(first, Sequence([*v, (key, read, write)], exact=exact))
+            return
+        for choice in range(options):
+            last = Sequence([*v, (key & TASK_MASK | choice << CHOICE_SHIFT, 0, 0)], exact=False)
+            last.resolve(lambda keys: self._footprint(first, keys))
+            if not sleeps(
+                last.steps, {path.keys[first]: (path.past.read[first], path.past.write[first])}
+            ):
+                self._before(first, last)
 
-    def _reverse(self, first: int, second: Step) -> None:
-        past, keys = self.past, self.keys
-        read, write = past.read, past.write
-        bit, before_of = 1 << first, past.before_of
-        # notdep(e, E): the later steps that do not happen after the first one
-        v = [
-            (keys[at], read[at], write[at])
-            for at in range(first + 1, len(keys))
-            if not before_of[at] & bit
-        ]
-        v.append(second)
-        sleep = self.sleep[first]
-        if not sleep or not sleeps(v, sleep):
-            insert(self.wut[first], v)
+    def _before(self, first: int, v: Sequence) -> None:
+        """Let v be explored before step `first`; where that step has several outcomes, before this
+        one: if it sleeps with another outcome, that covers v, but not v before this outcome."""
+        path = self.path
+        if path.options[first] > 1 and not any(w & self._decides(first) for _, _, w in v.steps):
+            if not v.exact:
+                v.resolve(lambda keys: self._footprint(first, keys))
+            v = Sequence([*v.steps, (path.keys[first], 0, 0)], exact=False)
+            v.resolve(lambda keys: self._footprint(first, keys))
+        self._insert(first, v)
+
+    def _decides(self, step: int) -> int:
+        """The mask of what the possible outcomes of a step's operation depend on."""
+        path = self.path
+        number = path.log[path.ends[step] - 1][1].loc.number
+        return path.past.read[step] | (1 << number if number >= 0 else 0)
+
+    def _let_in(self, first: int, number: int, op: Operation) -> None:
+        """Let a blocked task's operation be explored before step `first`."""
+        v, _ = self.path.not_after(first, len(self.path.keys))
+        bit = 1 << op.loc.number
+        read, write = (0, bit) if op.writes else (bit, 0)
+        v.append((number, read, write) if op.stable else (number, 0, 0))
+        # the plain code after the operation, which has not run, belongs to the step too
+        self._insert(first, Sequence(v, exact=False))
+
+    def _insert(self, depth: int, v: Sequence) -> None:
+        if depth < self.base:
+            self._send(depth, v)
+            return
+        sleep, branches = self.sleep[depth], self.wut[depth]
+        if not sleep and not branches and v.exact:
+            insert(branches, v, _unused)
+            return
+
+        probe = partial(self._footprint, depth)
+
+        if not sleep or not asleep(v, sleep, probe):
+            insert(branches, v, probe)
+
+    def _send(self, depth: int, v: Sequence) -> None:
+        """Keep a sequence for a node that belongs to whoever gave out this part of the search."""
+        told = (depth, *(step[0] for step in v.steps))
+        if told in self.sent:
+            return
+        self.sent.add(told)
+        if not v.exact:
+            v.resolve(lambda keys: self._footprint(depth, keys))
+        self.outgoing.append((depth, v.steps))
+
+    def _footprint(self, depth: int, keys: list[int]) -> Footprint:
+        return self.path.footprint(self.bare(self.names), depth, keys)
 
     def _backtrack(self) -> bool:
         """Go back to the deepest node with something left; False if there is none."""
         wut = self.wut
         depth = len(wut) - 1
-        while depth >= 0 and not wut[depth]:
+        while depth >= self.base and not wut[depth]:
             depth -= 1
-        if depth < 0:
+        if depth < self.base:
             return False
-        key = self.keys[depth]
-        footprint = self.past.truncate(depth)
-        del self.keys[depth:]
-        del self.sleep[depth + 1 :]
-        del wut[depth + 1 :]
-        self.sleep[depth] = {**self.sleep[depth], key: footprint}
+        key, past = self.path.keys[depth], self.path.past
+        footprint = past.read[depth], past.write[depth]
+        self.path.forget(depth)
         self.analysed = depth
+        for nodes in (self.sleep, wut, self.tried):
+            del nodes[depth + 1 :]
+        self.sleep[depth] = {**self.sleep[depth], key: footprint}
         return True
 
 
-def _announced(op: Operation) -> tuple[int, int]:
-    """The footprint of a blocking operation that has not run."""
-    if not op.stable:
-        return 0, EVERYTHING
-    bit = 1 << op.loc.number
-    return (0, bit) if op.writes else (bit, 0)
-
-
-def _choose(world: World, last: int, sleep: Sleep) -> int:
-    """The next step where the wakeup tree says nothing: the same task again if it can, else the
-    first that can; ENDED if none can, SLEEPING if all that can are asleep."""
-    by_number = world.by_number
-    if last >= 0:
-        task = by_number[last]
-        op = task.pending if task is not None else None
-        if not sleep and op is not None and (not op.blocking or op.enabled()):
-            return last
-        key = _key(task, sleep)
-        if key >= 0:
-            return key
-    found = ENDED
-    for task in by_number:
-        key = _key(task, sleep)
-        if key >= 0:
-            return key
-        if key == SLEEPING:
-            found = SLEEPING
-    return found
-
-
-def _key(task: Task | None, sleep: Sleep) -> int:
-    op = task.pending if task is not None else None
-    if task is None or op is None or (op.blocking and not op.enabled()):
-        return ENDED
-    number = task.number
-    if not sleep:
-        return number
-    for choice in range(op.options() if op.chooses else 1):
-        key = number | choice << CHOICE_SHIFT
-        if key not in sleep:
-            return key
-    return SLEEPING
+def _unused(keys: list[int]) -> Footprint:
+    raise InternalError("the footprint of an exact sequence was asked for")

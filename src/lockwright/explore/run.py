@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from lockwright.core.errors import ModelError
 from lockwright.core.location import Names
+from lockwright.core.operation import Operation
 from lockwright.core.schedule import STEPS_MAX, Choice
 from lockwright.core.task import Task
 from lockwright.core.world import World
@@ -18,44 +19,79 @@ MakeWorld = Callable[[Names], World]
 """Builds a fresh world: listeners attached, scenario set up, tasks spawned."""
 
 
+OpStep = tuple[int, Operation, int, list[int]]
+"""One operation that was run: (the task's number, the operation, how many of the access codes are
+the operation's own, all access codes as `World.step` gives them)."""
+
+
 class Run:
     """One execution that came to its end.
 
-    `schedule` lists (task, value) for each step, `touched[i]` the access codes of step i (see
-    `World.step`), `numbers[i]` the task's number; the last two may be the search's own, to be read
-    before it goes on.  `sleeping` tells that the reduction gave the execution up because every
-    enabled task slept.  `plain_races` lists (first step, second step, location) of conflicts that
-    only plain accesses make and nothing orders: data races.
+    `log` has an entry for each operation and `keys` its key (task number and value chosen); they
+    may be the search's own, to be read before it goes on.  The first `shared` of them are those of
+    the run before.  `sleeping` tells that the reduction gave the execution up because every
+    enabled task slept.  `fresh` tells that the search began anew with this run: what it gave
+    before does not count; `begins` that it is the first of a piece of the search, which has to
+    come out the same whoever explores it.  `ordered(i, j)` says whether entry i happens before
+    entry j in the exploration; None where all orders of the log count.
     """
 
-    __slots__ = ("_keys", "_schedule", "numbers", "plain_races", "sleeping", "touched", "world")
+    __slots__ = (
+        "_schedule",
+        "begins",
+        "fresh",
+        "keys",
+        "log",
+        "ordered",
+        "shared",
+        "sleeping",
+        "world",
+    )
 
-    def __init__(self, world: World, numbers: list[int], touched: list[list[int]]) -> None:
+    def __init__(
+        self,
+        world: World,
+        keys: list[int] | None = None,
+        log: list[OpStep] | None = None,
+        shared: int = 0,
+    ) -> None:
         self.world = world
-        self.numbers = numbers
-        self.touched = touched
+        self.keys: list[int] = [] if keys is None else keys
+        self.log: list[OpStep] = [] if log is None else log
+        world.log = self.log
+        self.shared = shared
         self.sleeping = False
-        self.plain_races: list[tuple[int, int, int]] = []
-        self._schedule: list[Choice] | None = []
-        self._keys: list[int] = []
+        self.fresh = False
+        self.begins = False
+        self.ordered: Callable[[int, int], bool] | None = None
+        self._schedule: list[Choice] = []
 
-    @classmethod
-    def of_keys(
-        cls, world: World, keys: list[int], numbers: list[int], touched: list[list[int]]
-    ) -> Run:
-        """A run of a search that names its steps by keys (`wakeup.py`)."""
-        run = cls(world, numbers, touched)
-        run._schedule = None  # most runs are never asked for it
-        run._keys = list(keys)
-        return run
+    def take(self, task: Task, choice: int) -> list[int]:
+        """Let a task take its next step, and write it down; returns its access codes."""
+        op = task.pending
+        assert op is not None, task.comm
+        self.keys.append(task.number | choice << CHOICE_SHIFT)
+        codes = self.world.step(task, choice)
+        self.log.append((task.number, op, self.world.marked, codes))
+        return codes
 
     @property
     def schedule(self) -> list[Choice]:
-        """What makes this execution happen again."""
-        if self._schedule is None:
+        """What makes this execution happen again: (task, value) for each operation."""
+        if len(self._schedule) != len(self.keys):
             index = [task.index if task is not None else -1 for task in self.world.by_number]
-            self._schedule = [(index[key & TASK_MASK], key >> CHOICE_SHIFT) for key in self._keys]
+            self._schedule = [(index[key & TASK_MASK], key >> CHOICE_SHIFT) for key in self.keys]
         return self._schedule
+
+    @property
+    def numbers(self) -> list[int]:
+        """The task's number for each operation."""
+        return [entry[0] for entry in self.log]
+
+    @property
+    def touched(self) -> list[list[int]]:
+        """The access codes of each operation."""
+        return [entry[3] for entry in self.log]
 
 
 def trace_key(run: Run) -> tuple[object, ...]:
@@ -98,5 +134,5 @@ def endless(task: Task | None) -> ModelError:
     return ModelError(
         f"an execution has more than {STEPS_MAX} steps, the last of {who}: is there a busy loop? "
         "A loop that polls must be modelled as a wait, say with wait_until(), wait_event() or "
-        "the poll() of a semaphore"
+        "the poll() of a semaphore, or explored by states, with --strategy liveness"
     )
