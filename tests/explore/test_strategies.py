@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import cache
 from itertools import islice
+from typing import Any
 
 import pytest
 
@@ -15,23 +16,24 @@ from lockwright.core.world import World
 from lockwright.explore.dpor import Dpor
 from lockwright.explore.guided import guided_search
 from lockwright.explore.plain import plain_search
-from lockwright.explore.run import MakeWorld, Run
+from lockwright.explore.run import MakeWorld
 from lockwright.kernel.mutex import Mutex
 from lockwright.kernel.once import READ_ONCE, WRITE_ONCE, Variable
 from lockwright.schedule.oracle import Oracle
-from lockwright.schedule.pct import Pct
 from lockwright.schedule.random_walk import RandomWalk
 from lockwright.schedule.replay import Replay
+from lockwright.schedule.strategies import MIX, SAMPLERS, mix, sampler
 from tests.explore.making import making
 from tests.explore.small_programs import Program, final_state, random_program
 
 SEEDS = range(300, 360)
+STRATEGIES = (*SAMPLERS, "mix")
 PLAIN_MAX = 800
 
 
 def oracle_of(name: str, seed: int, executions: int) -> Oracle:
     """A random strategy."""
-    return RandomWalk(seed, executions) if name == "random" else Pct(seed, executions)
+    return mix(MIX, seed, executions) if name == "mix" else sampler(name, seed, executions)
 
 
 def schedules(make: MakeWorld, oracle: Oracle) -> list[list[tuple[int, int]]]:
@@ -39,27 +41,29 @@ def schedules(make: MakeWorld, oracle: Oracle) -> list[list[tuple[int, int]]]:
     return [run.schedule for run in guided_search(make, oracle)]
 
 
-def small_programs() -> Iterator[tuple[MakeWorld, list[Run]]]:
-    """Programs with all their interleavings."""
+@cache
+def small_programs() -> list[tuple[MakeWorld, set[tuple[Any, ...]]]]:
+    """Programs with the final states of all their interleavings."""
+    programs = []
     for seed in SEEDS:
         make = random_program(seed).make(Names())
         runs = list(islice(plain_search(make), PLAIN_MAX + 1))
         if len(runs) <= PLAIN_MAX:
-            yield make, runs
+            programs.append((make, {final_state(run.world) for run in runs}))
+    return programs
 
 
-@pytest.mark.parametrize("name", ["random", "pct"])
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_what_a_random_strategy_reaches_is_among_what_all_interleavings_reach(name: str) -> None:
     compared = 0
-    for make, runs in small_programs():
-        reachable = {final_state(run.world) for run in runs}
+    for make, reachable in small_programs():
         walked = guided_search(make, oracle_of(name, 1, 40))
         assert {final_state(run.world) for run in walked} <= reachable
         compared += len(reachable) > 1
     assert compared >= 30
 
 
-@pytest.mark.parametrize("name", ["random", "pct"])
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_one_seed_gives_one_list_of_schedules(name: str) -> None:
     make = making(random_program(300).build)
     first = schedules(make, oracle_of(name, 7, 30))
@@ -92,7 +96,9 @@ def test_replaying_a_schedule_touches_the_same() -> None:
 
 def test_every_strategy_runs_each_execution_to_its_end() -> None:
     make = making(random_program(303).build)
-    runs = [*plain_search(make), *Dpor(make), *guided_search(make, Pct(1, 20))]
+    runs = [*plain_search(make), *Dpor(make)]
+    for name in STRATEGIES:
+        runs += guided_search(make, oracle_of(name, 1, 20))
     assert all(not run.world.enabled() for run in runs)
 
 

@@ -1,4 +1,4 @@
-"""Executions as an oracle wants them: random walks, PCT, replay."""
+"""Executions as an oracle wants them: random strategies, replay."""
 
 from __future__ import annotations
 
@@ -7,19 +7,29 @@ from collections.abc import Iterator
 from lockwright.core.location import Names
 from lockwright.core.schedule import STEPS_MAX
 from lockwright.explore.run import MakeWorld, Run, endless
-from lockwright.schedule.oracle import Oracle
+from lockwright.schedule.oracle import Oracle, Ranged
 
 
-def guided_search(make: MakeWorld, oracle: Oracle) -> Iterator[Run]:
-    """Yield a run for each execution that the oracle begins."""
+def guided_search(make: MakeWorld, oracle: Oracle, bare: MakeWorld | None = None) -> Iterator[Run]:
+    """Yield a run for each execution that the oracle begins.
+
+    Those that are not of its range, which it needs to measure the program, are not yielded; `bare`
+    builds their worlds, without listeners.
+    """
     names = Names()
+    ranged = oracle if isinstance(oracle, Ranged) else None
     while oracle.begin():
-        run = Run(make(names), [], [])
-        _follow(run, oracle)
-        yield run
+        owned = ranged is None or ranged.owned
+        run = Run((make if owned else bare or make)(names))
+        follow(run, oracle)
+        if owned:
+            yield run
+        else:
+            run.world.close()
 
 
-def _follow(run: Run, oracle: Oracle) -> None:
+def follow(run: Run, oracle: Oracle) -> None:
+    """Run an execution to its end; `run` has its steps as soon as they are taken."""
     world = run.world
     while enabled := world.enabled():
         task = oracle.pick(enabled)
@@ -27,8 +37,6 @@ def _follow(run: Run, oracle: Oracle) -> None:
         choice = 0
         if op is not None and op.chooses and (options := op.options()) > 1:
             choice = oracle.choose(options)
-        run.schedule.append((task.index, choice))
-        run.numbers.append(task.number)
-        run.touched.append(world.step(task, choice))
-        if len(run.schedule) > STEPS_MAX:
+        run.take(task, choice)
+        if len(run.log) > STEPS_MAX:
             raise endless(task)

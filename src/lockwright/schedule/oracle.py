@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lockwright.core.task import Task
 
 
 class Oracle(Protocol):
-    """Asked in this order: once `begin` an execution, then `pick` and perhaps `choose` a step."""
+    """Asked in this order: once `begin` an execution, then `pick` and perhaps `choose` a step.
+
+    It may look at what a task is about to do (`aim.py`): the number of its location, and whether
+    it writes.
+    """
 
     def begin(self) -> bool:
         """Is there another execution?"""
@@ -21,3 +25,16 @@ class Oracle(Protocol):
     def choose(self, options: int) -> int:
         """Which of the step's outcomes, below `options`?"""
         ...
+
+
+@runtime_checkable
+class Ranged(Protocol):
+    """An oracle of executions that have numbers, made for a range of them.
+
+    Execution i is the same whatever the range, so that several processes can share one search.
+    Some oracles have to measure the program first: in executions whose numbers come before all
+    others, and which each process runs, those that are not of its range unseen.
+    """
+
+    owned: bool
+    """Is the execution that was begun of the range?  If not, it is there to be measured."""

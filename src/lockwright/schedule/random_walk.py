@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from random import Random
-
 from lockwright.core.task import Task
+from lockwright.schedule.sampler import Sampler
 
 
-class RandomWalk:
-    """`executions` walks; walk number i depends on the seed and i alone."""
+class RandomWalk(Sampler):
+    """Walk number i depends on the seed and i alone."""
 
-    def __init__(self, seed: int, executions: int) -> None:
-        self.seed = seed
-        self.left = executions
-        self.at = 0
-        self.random = Random()
-
-    def begin(self) -> bool:
-        if self.at == self.left:
-            return False
-        self.random = Random(f"random {self.seed} {self.at}")
-        self.at += 1
-        return True
+    name = "random"
 
     def pick(self, enabled: list[Task]) -> Task:
-        return enabled[self.random.randrange(len(enabled))] if len(enabled) > 1 else enabled[0]
-
-    def choose(self, options: int) -> int:
-        return self.random.randrange(options)
+        return self.any_of(enabled)
