@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from lockwright.core.result import Result, Verdict
 from tests.cli.process import environment, lockwright_in
 
 CYCLE = "possible circular locking dependency"
+# Two tasks with thirty sections each, in 60! / (30! * 30!) orders.
+MANY = ("fine/mutex:two", "--param", "rounds=30", "--granularity", "operation")
 
 
 def results_of(text: str) -> list[Result]:
@@ -29,9 +32,21 @@ def test_a_scenario_without_a_fault_is_verified_and_says_what_it_assumed(demo: P
     done = lockwright_in(demo, "check", "fine/mutex:two")
     assert done.status == 0
     table, assumed = done.out.split("\n\n")
-    assert table.splitlines()[-1].split() == ["fine/mutex:two", "verified", "2", "0"]
+    assert table.splitlines()[-1].split() == ["fine/mutex:two", "verified", "1", "0"]
     assert assumed.startswith("Where nothing broke, this was assumed:\n- the scenario's tasks")
-    assert done.err == "fine/mutex:two: verified, 2 executions\n"
+    assert "- a critical section that cannot block inside is one step, and" in assumed
+    assert done.err == "fine/mutex:two: verified, 1 execution\n"
+
+
+def test_operations_are_steps_where_that_is_asked_for(demo: Path) -> None:
+    done = lockwright_in(
+        demo, "check", "fine/mutex:two", "--granularity", "operation", "--format", "json"
+    )
+    (result,) = results_of(done.out)
+    assert (result.granularity, result.executions) == ("operation", 2)  # who is first
+    assert not any("critical section" in said for said in result.assumptions)
+    other = lockwright_in(demo, "check", "fine/mutex:two", "--strategy", "dfs", "--format", "json")
+    assert results_of(other.out)[0].granularity == "operation"
 
 
 def test_a_deadlock_is_printed_with_splat_columns_and_token(demo: Path) -> None:
@@ -92,7 +107,8 @@ def test_json_reads_back_and_nothing_else_is_on_stdout(demo: Path) -> None:
 
 
 def test_a_parameter_makes_another_scenario(demo: Path) -> None:
-    done = lockwright_in(demo, "check", "fine/mutex", "--param", "rounds=2", "--format", "json")
+    operations = ("--granularity", "operation", "--format", "json")
+    done = lockwright_in(demo, "check", "fine/mutex", "--param", "rounds=2", *operations)
     (result,) = results_of(done.out)
     assert result.parameters == {"rounds": 2}
     assert result.executions == 6  # the orders of two and two sections: 4! / (2! * 2!)
@@ -107,18 +123,15 @@ def test_rules_that_are_not_asked_for_find_nothing(demo: Path) -> None:
 
 
 def test_a_bound_that_comes_first_is_no_pass(demo: Path) -> None:
-    done = lockwright_in(
-        demo, "check", "fine/mutex:two", "--param", "rounds=3", "--executions", "2"
-    )
+    done = lockwright_in(demo, "check", *MANY, "--executions", "2")
     assert done.status == 3
     assert "stopped" in done.out
-    assert "- 2 executions, not all interleavings\n" in done.out
+    said = r"^- 2 executions, not all interleavings: about \d+ in all, an estimate$"
+    assert re.search(said, done.out, re.MULTILINE)
 
 
 def test_seconds_bound_an_exploration(demo: Path) -> None:
-    done = lockwright_in(
-        demo, "check", "fine/mutex", "--param", "rounds=30", "--seconds", "0.2", "--quiet"
-    )
+    done = lockwright_in(demo, "check", *MANY, "--seconds", "0.2", "--quiet")
     assert done.status == 3
     assert done.err == ""
     assert "assumed" not in done.out
@@ -143,6 +156,33 @@ def test_pct_and_dfs_are_strategies(demo: Path) -> None:
     assert (pct.status, "stopped" in pct.out) == (3, True)
     dfs = lockwright_in(demo, "check", "fine/mutex", "--strategy", "dfs", "--format", "json")
     assert (dfs.status, results_of(dfs.out)[0].complete) == (0, True)
+
+
+def test_a_bound_of_preemptions_is_no_pass_unless_it_cut_nothing_off(demo: Path) -> None:
+    bounded = ("check", "fine/mutex", "--param", "rounds=3", "--strategy", "bounded")
+    within = lockwright_in(demo, *bounded, "--bound", "1")
+    assert within.status == 3
+    assert "  verified within bound  " in within.out
+    assert "- 6 executions: every schedule with at most 1 preemption\n" in within.out
+    (result,) = results_of(lockwright_in(demo, *bounded, "--bound", "1", "--format", "json").out)
+    assert (result.verdict, result.bound) == (Verdict.WITHIN_BOUND, 1)
+    assert (result.complete, result.exhausted, result.estimated) == (False, True, None)
+    every = lockwright_in(demo, *bounded)
+    assert every.status == 0
+    assert "  verified  " in every.out
+    deadlock = lockwright_in(
+        demo, "check", "demo/abba:two", "--strategy", "bounded", "--bound", "0"
+    )
+    assert deadlock.status == 1  # the order is predicted, the deadlock needs a preemption
+    assert "\nopen: " in deadlock.out
+
+
+def test_a_mix_takes_random_strategies_in_turn(demo: Path) -> None:
+    mix = ("check", "demo/abba:two", "--strategy", "mix", "--executions", "60", "--format", "json")
+    (all_of_them,) = results_of(lockwright_in(demo, *mix).out)
+    (walks,) = results_of(lockwright_in(demo, *mix, "--mix", "random,urw:2").out)
+    assert all_of_them.executions == walks.executions == 60
+    assert all_of_them.deadlocked != walks.deadlocked
 
 
 def test_output_goes_to_a_file_as_a_whole(demo: Path, tmp_path: Path) -> None:
@@ -196,7 +236,15 @@ def test_a_device_is_written_to_and_not_replaced(demo: Path) -> None:
         (["fine/mutex", "--param", "round=2"], "fine/mutex:two has no parameter 'round'; it has: "),
         (["fine/mutex", "--param", "rounds=x"], "rounds is a number, not 'x'"),
         (["--param", "rounds"], "parameter 'rounds' is not of the form NAME=VALUE"),
-        (["--strategy", "luck"], "'luck' is not one of 'dpor', 'dfs', 'random', 'pct'"),
+        (["--strategy", "luck"], "'luck' is not one of 'dpor', 'dfs', 'bounded', 'random', "),
+        (["--granularity", "line"], "'line' is not one of 'operation', 'section'"),
+        (["--bound", "-1"], "-1 is not in the range x>=0"),
+        (
+            ["--strategy", "mix", "--mix", "randon"],
+            "unknown random strategy 'randon'; did you mean ",
+        ),
+        (["--strategy", "mix", "--mix", "pct:x"], "malformed mix: 'pct:x' is not of the form NAME"),
+        (["--checkpoint-every", "-1", "--checkpoint", "f"], "-1.0 is not in the range x>=0"),
         (["--format", "xml"], "'xml' is not one of 'text', 'json'"),
         (["--executions", "0"], "0 is not in the range x>=1"),
         (["--seconds", "0"], "0.0 is not in the range x>0"),
@@ -259,7 +307,7 @@ def test_a_finding_that_does_not_come_again_is_no_finding(bad: Path) -> None:
 
 
 def test_an_interrupt_shows_what_was_done_so_far(demo: Path) -> None:
-    arguments = ["check", "fine/mutex", "--param", "rounds=200"]
+    arguments = ["check", *MANY]
     process = subprocess.Popen(
         [sys.executable, "-m", "lockwright", *arguments],
         cwd=demo,
@@ -268,12 +316,13 @@ def test_an_interrupt_shows_what_was_done_so_far(demo: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(1)
+    time.sleep(3)  # until Python has begun and the search runs
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert out.startswith("scenario ")
     assert "stopped" in out
+    assert " in all, an estimate\nlockwright: interrupted" in err
     assert err.endswith("lockwright: interrupted; this is what was done so far\n")
     assert "Traceback" not in err
 

@@ -236,25 +236,28 @@ def test_an_unlock_of_what_is_not_held_is_one_finding(wrong: Path) -> None:
     assert (finding["kind"], finding["fatal"]) == ("bad unlock balance", True)
     assert finding["message"] == "one releases A, which it does not hold"
     assert "WARNING: bad unlock balance detected!" in finding["text"]
-    assert result["executions"] == finding["executions"] == 2
+    assert result["executions"] == finding["executions"] == 1
     again = lockwright_in(wrong, "replay", finding["token"])
     assert again.status == 1
     assert again.out.count("bad unlock balance detected!") == 1
 
 
-NOT_COMPLETE = "not complete: 2 executions, not all interleavings; other findings may be missing\n"
+NOT_COMPLETE = (
+    "not complete: 2 executions, not all interleavings: about 3 in all, an estimate;\n",
+    "  other findings may be missing\n",
+)
 
 
 def test_a_violated_run_that_was_cut_short_says_so(demo: Path) -> None:
     done = lockwright_in(demo, "check", "demo/abba:two", "--executions", "2")
     assert done.status == 1
-    title, said, *_ = done.out.splitlines(keepends=True)
+    title, *said = done.out.splitlines(keepends=True)
     assert title.startswith("demo/abba:two: ")
-    assert said == NOT_COMPLETE
+    assert tuple(said[:2]) == NOT_COMPLETE
     table = done.out[done.out.index("scenario ") :]
     below = " ".join(table.split())
     assert "violated 2 1 deadlock; possible" in below
-    assert NOT_COMPLETE.strip() in below
+    assert " ".join(line.strip() for line in NOT_COMPLETE) in below
     whole = lockwright_in(demo, "check", "demo/abba:two")
     assert "not complete" not in whole.out
 
@@ -397,7 +400,8 @@ def test_a_pipe_is_as_wide_as_columns_says(demo: Path, columns: str, width: int)
 
 
 def test_one_is_singular(demo: Path) -> None:
-    done = lockwright_in(demo, "check", "fine/mutex", "--executions", "1")
+    random = ("--strategy", "random", "--executions", "1")
+    done = lockwright_in(demo, "check", "fine/mutex", *random)
     assert done.status == 3
     assert done.err == "fine/mutex:two: stopped, 1 execution\n"
     assert "- 1 execution, not all interleavings\n" in done.out

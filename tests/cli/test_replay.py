@@ -10,6 +10,7 @@ import pytest
 from lockwright.core.event import Event
 from lockwright.core.finding import Finding
 from lockwright.core.result import Result
+from lockwright.core.schedule import mark
 from lockwright.token import Token, parse_token
 from tests.cli.process import SCENARIOS, lockwright_in, make_project
 
@@ -70,8 +71,8 @@ def test_a_token_carries_parameters(demo: Path, deadlock: Finding) -> None:
     done = lockwright_in(demo, "replay", token, "--force")
     assert done.status == 2
     assert done.err == (
-        "lockwright: the schedule does not fit the model: step 1 is for task 0, and only "
-        "1 (two) can run\n"
+        "lockwright: the schedule does not fit the model: step 1 is for task 0 (one), which waits "
+        "in mutex_lock(gate); only 1 (two) can run\n"
     )
     assert "\n   0                        mutex_lock(gate)\n" in done.out
 
@@ -89,7 +90,7 @@ def test_a_schedule_that_is_too_long_does_not_fit(demo: Path, deadlock: Finding)
 
 def test_malformed_tokens_are_refused(demo: Path, deadlock: Finding) -> None:
     for token, message in (
-        ("nonsense", "malformed token: expected lw1~DESIGN:CASE~PARAMETERS~VERSION~SCHEDULE~CHECK"),
+        ("nonsense", "malformed token: expected lw1~DESIGN:CASE~PARAMETERS~VERSION~SCHEDULE[~"),
         (deadlock.token[:-3], "malformed token: its check '"),
         (deadlock.token.replace("two", "tow"), "malformed token: its check '"),
     ):
@@ -124,3 +125,97 @@ def test_a_model_that_raises_says_where(bad: Path) -> None:
     assert (done.status, done.out) == (4, "")
     assert "lockwright: bad/raises:two: the model raised IndexError: list index out" in done.err
     assert "  in step 2, of reader\n  stress/broken.py:" in done.err
+
+
+# A token whose model has changed
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Path:
+    """The project with one more lock before the second of the two."""
+    text = SCENARIOS.replace(
+        "            await second.lock()\n",
+        "            await g.lock()\n            await second.lock()\n",
+    ).replace(
+        "            await second.unlock()\n",
+        "            await second.unlock()\n            await g.unlock()\n",
+    )
+    assert text.count("await g.") == 4
+    return make_project(tmp_path / "changed", scenarios=text)
+
+
+def token_of(deadlock: Finding, schedule: tuple[tuple[int, int], ...], marks: str = "") -> str:
+    old = parse_token(deadlock.token)
+    return str(Token(old.scenario, old.parameters, old.version, schedule, marks))
+
+
+SERIAL = ((0, 0),) * 4 + ((1, 0),) * 4
+
+
+def test_a_token_has_marks_for_what_each_step_does(deadlock: Finding) -> None:
+    token = parse_token(deadlock.token)
+    assert token.marks == mark("mutex_lock(A)") + mark("mutex_lock(B)")
+
+
+def test_a_changed_model_is_told_at_the_first_step_that_does_something_else(
+    demo: Path, changed: Path, deadlock: Finding
+) -> None:
+    token = token_of(deadlock, SERIAL)
+    full = json.loads(lockwright_in(demo, "replay", token, "--format", "json").out)
+    marked = full["findings"][0]["token"]
+    done = lockwright_in(changed, "replay", marked, "--force")
+    # after four steps one holds the gate, which two wants after its first
+    assert done.status == 2
+    assert done.err == (
+        "lockwright: the schedule does not fit the model: step 5 is for task 1 (two), which waits "
+        "in mutex_lock(gate); only 0 (one) can run\n"
+        "step 1, of one, is mutex_lock(gate) now; it was something else when the token was made\n"
+    )
+
+
+def test_the_search_goes_on_from_the_last_step_that_is_what_it_was(
+    demo: Path, changed: Path, deadlock: Finding
+) -> None:
+    done = lockwright_in(changed, "replay", deadlock.token, "--force", "--then", "dpor")
+    assert done.status == 1
+    assert done.err.startswith("lockwright: demo/abba:two: ")
+    assert " then dpor" in done.err
+    assert "\nviolated: " in done.out
+    assert done.out.rstrip().endswith(" of the token, all there are")
+
+
+def test_a_search_from_the_middle_takes_schedules_that_begin_so(
+    demo: Path, deadlock: Finding
+) -> None:
+    token = token_of(deadlock, ((0, 0), (1, 0)))
+    for strategy, more in (("dfs", ()), ("dpor", ()), ("random", ("--executions", "5"))):
+        arguments = ("--then", strategy, *more, "--at", "1", "--format", "json")
+        done = lockwright_in(demo, "replay", token, *arguments)
+        data = json.loads(done.out)
+        assert (done.status, data["version"], data["prefix"]) == (1, 1, "0")
+        result = Result.from_json(data["result"])
+        assert (result.strategy, result.complete) == (strategy, False)
+        assert {finding.schedule[0] for finding in result.findings} == {(0, 0)}
+        assert "only what can follow the first 1 step of the schedule" in result.assumptions
+        for finding in result.findings:
+            assert lockwright_in(demo, "replay", finding.token).status in (0, 1)
+
+
+def test_nothing_broken_in_what_can_follow_is_no_pass(demo: Path, deadlock: Finding) -> None:
+    version = parse_token(deadlock.token).version
+    token = str(Token("fine/mutex:two", (), version, ((0, 0),)))
+    done = lockwright_in(demo, "replay", token, "--then", "dpor")
+    assert done.status == 3
+    assert done.out == (
+        "verified within bound: 1 execution after 1 step of the token, all there are\n"
+    )
+
+
+def test_options_of_a_search_without_one_are_refused(demo: Path, deadlock: Finding) -> None:
+    for option in ("--at", "--executions", "--seconds"):
+        done = lockwright_in(demo, "replay", deadlock.token, option, "1")
+        assert (done.status, done.out) == (2, "")
+        assert done.err == f"lockwright: {option} belongs to --then STRATEGY\n"
+    done = lockwright_in(demo, "replay", deadlock.token, "--then", "dpor", "--at", "9")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "lockwright: --at 9: of the token, only 2 steps can be kept\n"

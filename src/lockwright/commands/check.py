@@ -2,88 +2,73 @@
 
 from __future__ import annotations
 
-import math
 import re
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
 
+from lockwright.checkpoint import Checkpoint, check_resumable, resumed
 from lockwright.commands.crash import crash_text
+from lockwright.commands.exploring import Asked, exploring
+from lockwright.commands.keeping import Interrupts, Keeper, checkpoint_path, load_checkpoint
 from lockwright.commands.output import FORMATS, Output
 from lockwright.commands.progress import Meter, tell_result
 from lockwright.core.errors import LockwrightError, UsageError
-from lockwright.core.result import VERSION, Result, Verdict
+from lockwright.core.event import value_text
+from lockwright.core.result import VERSION, Progress, Result, Verdict
 from lockwright.core.schedule import Choice
+from lockwright.kernel.storebuffer import MEMORY
+from lockwright.options import Options
 from lockwright.project import load_project
 from lockwright.report.findings import finding_text, folded, repeated_text
+from lockwright.report.goals import goal_lines
 from lockwright.report.table import Row, incomplete, legend, row_of, table
 from lockwright.scenario import Scenario
-from lockwright.session import EXHAUSTIVE, RULES, STRATEGIES, Options, Session
+from lockwright.session import Session
 
 INTERRUPTED = 130
-EXECUTIONS_DEFAULT = 1000
-NO_BOUND = 10**12
+CHECKPOINT_S = 30.0
 WORST_FIRST = (INTERRUPTED, 4, 2, 1, 3, 0)
-
-
-def _finite(
-    context: click.Context, parameter: click.Parameter, value: float | None
-) -> float | None:
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter(f"{value} is no length of time", context, parameter)
-    return value
 
 
 @click.command("check", short_help="Explore scenarios; all of them if none is named.")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@click.option(
-    "--strategy",
-    type=click.Choice(STRATEGIES),
-    default="dpor",
-    show_default=True,
-    help="dpor: every trace, once; dfs: every interleaving; random, pct: samples.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the random strategies.")
-@click.option(
-    "--executions",
-    type=click.IntRange(min=1),
-    help="Stop after so many.  "
-    f"[default: no bound; {EXECUTIONS_DEFAULT} for random and pct without --seconds]",
-)
-@click.option(
-    "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    callback=_finite,
-    help="Stop each scenario after so long.",
-)
-@click.option(
-    "--depth",
-    type=click.IntRange(min=1),
-    default=3,
-    show_default=True,
-    help="Of the bugs that pct aims at.",
-)
-@click.option("--rules", help=f"Judge by these alone, say deadlock,leak.  [{','.join(RULES)}]")
+@exploring
 @click.option(
     "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="A scenario's parameter."
 )
+@click.option(
+    "--memory",
+    type=click.Choice(MEMORY),
+    help="Delay stores: in one buffer a task (tso), or in one a location (pso).  [default: sc]",
+)
+@click.option("--checkpoint", metavar="FILE", help="Write the search there now and then.")
+@click.option(
+    "--checkpoint-every",
+    "every",
+    type=click.FloatRange(min=0),
+    default=CHECKPOINT_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often.",
+)
+@click.option("--resume", metavar="FILE", help="Go on with the search of a checkpoint.")
 @click.option("--format", "fmt", type=FORMATS, default="text", show_default=True)
 @click.option("-o", "--output", metavar="FILE", help="Write the result there.")
 @click.option("--quiet", is_flag=True, help="Print the table only, and no progress.")
 def check(
     targets: tuple[str, ...],
     *,
-    strategy: str,
-    seed: int,
-    executions: int | None,
-    seconds: float | None,
-    depth: int,
-    rules: str | None,
+    asked: Asked,
     parameters: tuple[str, ...],
+    memory: str | None,
+    checkpoint: str | None,
+    every: float,
+    resume: str | None,
     fmt: str,
     output: str | None,
     quiet: bool,
@@ -93,21 +78,32 @@ def check(
     TARGET is a scenario (eventfs/v3:open_vs_lookup), a design (eventfs/v3: all its scenarios) or
     a pattern ('eventfs/*:open_*').  Without one, all scenarios of the project are explored.
 
+    A search of one scenario can write itself down with --checkpoint FILE, and go on later, with
+    the same result, with --resume FILE; what is not given then is as it was.
+
     Exit status: 0 nothing broken and complete, 1 a rule was broken, 2 usage or input error,
     3 nothing broken but the bound was reached first, 4 internal error or a model that is not
     deterministic.
     """
-    if executions is None and strategy not in EXHAUSTIVE:
-        executions = EXECUTIONS_DEFAULT if seconds is None else NO_BOUND
-    options = Options(strategy, seed, executions, seconds, rules=rules_of(rules), depth=depth)
     given = parameters_of(parameters)
+    if memory is not None:
+        given["memory"] = memory
     out = Output(output)
     with redirect_stdout(sys.stderr):
+        path = checkpoint_path(checkpoint, resume)
+        saved = load_checkpoint(resume) if resume is not None else None
         project = load_project(Path.cwd())
+        if saved is not None:
+            asked, targets = asked.resuming(saved), targets or (saved.scenario,)
+            given = {**saved_parameters(saved), **given}
         scenarios = [chosen.with_parameters(given) for chosen in project.select(targets)]
-        options = replace(options, version=project.version)
-        checking = Checking(options, out, quiet=quiet, text=fmt == "text")
-        checking.run(scenarios)
+        options = replace(asked.bounded(), version=project.version)
+        if path is None:
+            sessions = [Session(scenario, options) for scenario in scenarios]
+        else:
+            sessions = [kept_session(scenarios, options, saved)]
+        checking = Checking(out, quiet=quiet, text=fmt == "text")
+        checking.run(sessions, path, every)
         if fmt == "json":
             out.json(checking.as_json())
         else:
@@ -116,17 +112,21 @@ def check(
     return checking.status
 
 
-def rules_of(text: str | None) -> tuple[str, ...]:
-    """The rules that a comma-separated list names.  Raises UsageError for an unknown one."""
-    if text is None:
-        return RULES
-    names = tuple(name.strip() for name in text.split(","))
-    for name in names:
-        if name not in RULES:
-            close = get_close_matches(name, RULES, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
-            raise UsageError(f"unknown rule {name!r}; {hint}there are: {', '.join(RULES)}")
-    return names
+def kept_session(scenarios: list[Scenario], options: Options, saved: Checkpoint | None) -> Session:
+    """The session of a search that is written down, or taken up again.  Raises UsageError."""
+    if len(scenarios) != 1:
+        raise UsageError(f"a checkpoint is of one scenario: these are {len(scenarios)}")
+    if saved is not None:
+        return resumed(scenarios[0], options, saved)
+    session = Session(scenarios[0], options)
+    session.begin()
+    check_resumable(session)
+    return session
+
+
+def saved_parameters(saved: Checkpoint) -> dict[str, str]:
+    """The parameters of a checkpoint as a command line gives them."""
+    return {name: value_text(value) for name, value in saved.parameters.items()}
 
 
 def parameters_of(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -150,14 +150,27 @@ class Failure:
     error: str
 
 
+def listener(
+    meter: Meter, keeper: Keeper | None, interrupts: Interrupts
+) -> Callable[[Progress], None]:
+    """What is told after each execution."""
+
+    def told(progress: Progress) -> None:
+        meter.tell(progress)
+        if keeper is not None:
+            keeper.tell()
+        interrupts.tell()
+
+    return told
+
+
 class Checking:
-    """Several explorations under one set of options.
+    """Several explorations, and what came of them.
 
     `seen` tells at which scenario a finding was printed in full.
     """
 
-    def __init__(self, options: Options, out: Output, *, quiet: bool, text: bool) -> None:
-        self.options = options
+    def __init__(self, out: Output, *, quiet: bool, text: bool) -> None:
         self.out = out
         self.quiet = quiet
         self.text = text
@@ -167,22 +180,34 @@ class Checking:
         self.rows: list[Row] = []
         self.seen: dict[tuple[str, str], str] = {}
 
-    def run(self, scenarios: list[Scenario]) -> None:
-        """Explore one after the other; one that fails does not stop the others."""
-        for scenario in scenarios:
-            session = Session(scenario, self.options)
+    def run(self, sessions: list[Session], path: Path | None, every: float) -> None:
+        """Explore one after the other; one that fails does not stop the others.
+
+        The search is written down at `path`, if there is one, every so many seconds.
+        """
+        for session in sessions:
+            keeper = None if path is None else Keeper(path, every, session)
+            name, options = session.scenario.name, session.options
+            meter = Meter(name, options.executions, options.seconds, quiet=self.quiet)
+            interrupts = Interrupts()
             try:
-                with Meter(scenario.name, quiet=self.quiet) as meter:
-                    result = session.explore(meter.listener)
+                with meter, interrupts:
+                    result = session.explore(listener(meter, keeper, interrupts))
             except KeyboardInterrupt:
-                self._worst(INTERRUPTED)
-                self._keep(session.interrupted(), meter.seconds)
-                click.echo("lockwright: interrupted; this is what was done so far", err=True)
-                return
+                interrupts.asked = True
+                if keeper is not None:
+                    keeper.save()
+                result = session.interrupted()
             except (Exception, SystemExit) as error:
                 self._failed(session, error)
                 continue
             self._keep(result, meter.seconds)
+            if keeper is not None and not (result.complete or interrupts.asked):
+                keeper.save()
+            if interrupts.asked:
+                self._worst(INTERRUPTED)
+                click.echo("lockwright: interrupted; this is what was done so far", err=True)
+                return
 
     def as_json(self) -> dict[str, object]:
         """All results; `errors` is there if a scenario could not be judged."""
@@ -238,6 +263,8 @@ class Checking:
             out.head("\n".join(folded(f"{result.scenario}{title}", out.width)))
         if said := incomplete(result):
             out.say("\n".join(folded(said, out.width)))
+        for said in goal_lines(result):
+            out.say("\n".join(folded(f"{result.scenario}: {said}", out.width)))
         printed: dict[tuple[Choice, ...], int] = {}
         for at, finding in enumerate(result.findings, 1):
             out.head(f"finding {at} of {count}: {finding.kind}")

@@ -7,7 +7,6 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-import lockwright
 from lockwright.core.errors import LockwrightError, UsageError
 from lockwright.core.location import Names, Value
 from lockwright.core.operation import Operation
@@ -17,7 +16,8 @@ from lockwright.core.world import World
 from lockwright.report.findings import replay_line
 from lockwright.session import Session, search
 
-ENGINE = Path(lockwright.__file__).parent
+ENGINE = "lockwright."
+"""How the names of our modules begin: their files are not known where they are compiled."""
 FRAMES_MAX = 8
 EXECUTIONS_MAX = 20_000
 """The search is run again to learn the schedule if it had no more executions than this."""
@@ -97,9 +97,10 @@ def _model_frames(error: BaseException) -> list[str]:
     """The stack entries that are not ours, outermost first; those of a recursion once."""
     lines: Counter[str] = Counter()
     for frame, line in traceback.walk_tb(error.__traceback__):
-        path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(ENGINE) or frame.f_code.co_filename.startswith("<"):
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.startswith(ENGINE) or frame.f_code.co_filename.startswith("<"):
             continue
+        path = Path(frame.f_code.co_filename)
         shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
         source = linecache.getline(frame.f_code.co_filename, line).strip()
         lines[f"  {shown.as_posix()}:{line}, in {frame.f_code.co_name}: {source}"] += 1

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from lockwright.commands.output import FORMATS, Output
+from lockwright.options import RULES
 from lockwright.project import Project, load_project
 from lockwright.report.findings import folded
-from lockwright.session import RULES
 
 VERSION = 1
 ABOUT = {
@@ -20,6 +20,8 @@ ABOUT = {
     "sections": "a task that ends inside a read section, or with preemption off",
     "leak": "what was allocated and nobody can reach any more",
     "promises": "what the scenario itself promises of its end",
+    "goals": "what some execution of the scenario has to reach",
+    "data-race": "conflicting accesses, not both marked, that no synchronisation orders",
 }
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import stat
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
 import click
 
+from lockwright.commands.files import replace_file, try_file
 from lockwright.core.errors import UsageError
 
 WIDTH = 80
@@ -38,7 +37,7 @@ class Output:
         self.path = None if path in (None, "-") else Path(str(path))
         self.parts: list[str] = []
         if self.path is not None:
-            _try(self.path)
+            try_file(self.path)
         elif sys.stdout is None:
             raise UsageError("cannot write to standard output: it is closed")
         terminal = self.path is None and self.stream.isatty()
@@ -71,12 +70,8 @@ class Output:
 
     def close(self) -> None:
         """Write the file, if there is one."""
-        if self.path is None:
-            return
-        try:
-            _replace(self.path, "".join(self.parts))
-        except OSError as error:
-            raise _unwritable(self.path, error) from None
+        if self.path is not None:
+            replace_file(self.path, "".join(self.parts))
 
 
 def _width(*, terminal: bool) -> int:
@@ -87,58 +82,6 @@ def _width(*, terminal: bool) -> int:
     if not terminal:
         return WIDTH
     return max(shutil.get_terminal_size().columns, WIDTH_MIN)
-
-
-def _replace(path: Path, text: str) -> None:
-    if _special(path):
-        path.write_text(text, encoding="utf-8")
-        return
-    target = path.resolve()
-    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        temporary.chmod(mode)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _try(path: Path) -> None:
-    """Raise UsageError if the file could not be written."""
-    target = path.resolve()
-    try:
-        if _special(path):
-            return
-        if target.is_dir():
-            raise UsageError(f"cannot write {path}: it is a directory")
-        if target.exists() and not os.access(target, os.W_OK):
-            raise UsageError(f"cannot write {path}: it is read-only")
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
-        Path(name).unlink()
-    except OSError as error:
-        raise _unwritable(path, error) from None
-
-
-def _special(path: Path) -> bool:
-    """A device or a pipe, which cannot be replaced."""
-    return path.exists() and not path.is_file() and not path.is_dir()
-
-
-def _unwritable(path: Path, error: OSError) -> UsageError:
-    if isinstance(error, FileNotFoundError):
-        return UsageError(f"cannot write {path}: there is no directory {path.parent}")
-    return UsageError(f"cannot write {path}: {error.strerror}")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _silence(stream: TextIO) -> None:

@@ -7,14 +7,36 @@ from pathlib import Path
 import click
 
 from lockwright.commands.output import FORMATS, Output
+from lockwright.kernel.storebuffer import MEMORY
+from lockwright.options import GRANULARITIES, OPERATION, Options
 
 
 @click.command("program", short_help="Explore thread programs from JSON files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--granularity",
+    type=click.Choice(GRANULARITIES),
+    default=OPERATION,
+    show_default=True,
+    help="What one step is; the numbers that a file expects are those of operations.",
+)
+@click.option(
+    "--memory",
+    type=click.Choice(MEMORY),
+    help="The memory model of all programs.  [default: what each says, or else sc]",
+)
 @click.option("--format", "fmt", type=FORMATS, default="text", show_default=True)
 @click.option("-o", "--output", metavar="FILE", help="Write the result there.")
 @click.option("--replay", "token", metavar="TOKEN", help="Run one interleaving again.")
-def program(files: tuple[str, ...], *, fmt: str, output: str | None, token: str | None) -> int:
+def program(
+    files: tuple[str, ...],
+    *,
+    granularity: str,
+    memory: str | None,
+    fmt: str,
+    output: str | None,
+    token: str | None,
+) -> int:
     """Explore and validate the thread programs of JSON files.
 
     PROGRAMS.md describes what such a file holds.
@@ -27,7 +49,8 @@ def program(files: tuple[str, ...], *, fmt: str, output: str | None, token: str 
     out = Output(output)
     paths = [Path(file) for file in files]
     if token is None:
-        text, status = run_program_files(paths, fmt=fmt)
+        options = Options(granularity=granularity)
+        text, status = run_program_files(paths, fmt=fmt, options=options, memory=memory)
     else:
         text, status = replay_program(paths, token, fmt=fmt)
     out.say(text.rstrip("\n"))

@@ -10,6 +10,14 @@ from pathlib import Path
 import click
 
 from lockwright.commands.crash import crash_text
+from lockwright.commands.onwards import (
+    Onwards,
+    explored_on,
+    on_json,
+    onwards,
+    print_on,
+    status_of,
+)
 from lockwright.commands.output import FORMATS, Output
 from lockwright.core.errors import LockwrightError, UsageError
 from lockwright.core.finding import Finding
@@ -27,10 +35,15 @@ MODEL_FAILED = 4
 @click.argument("token")
 @click.option("--format", "fmt", type=FORMATS, default="text", show_default=True)
 @click.option("--force", is_flag=True, help="Try a token of another model version all the same.")
-def replay(token: str, *, fmt: str, force: bool) -> int:
+@onwards
+def replay(token: str, *, fmt: str, force: bool, on: Onwards) -> int:
     """Run one execution along a token's schedule and print it.
 
-    Exit status: 1 if a rule is broken in it, 0 if none is, 2 if the token does not fit.
+    A token that a changed model has left behind says at which step; with --force --then STRATEGY
+    the search goes on from there.
+
+    Exit status: 1 if a rule is broken in it, 0 if none is, 2 if the token does not fit.  With
+    --then: 1 if a rule was broken, 3 if none was in what was explored.
     """
     wanted = parse_token(token)
     out = Output()
@@ -38,7 +51,11 @@ def replay(token: str, *, fmt: str, force: bool) -> int:
         project = load_project(Path.cwd())
         session = _session(project, wanted, force=force)
         try:
-            record, findings = session.run_once(wanted.schedule)
+            record, findings = session.run_once(wanted.schedule, wanted.marks)
+            if on.then is not None:
+                options = on.options(wanted.schedule, record, session.options.version)
+                session = Session(session.scenario, options)
+                return _go_on(out, session, record, fmt)
         except LockwrightError:
             raise
         except (Exception, SystemExit) as error:
@@ -50,8 +67,19 @@ def replay(token: str, *, fmt: str, force: bool) -> int:
     else:
         _print(out, session, record, findings)
     if record.misfit:
-        raise UsageError(record.misfit)
+        raise UsageError("\n".join(filter(None, (record.misfit, record.difference))))
+    if record.difference:
+        click.echo(f"lockwright: {record.difference}", err=True)
     return 1 if findings else 0
+
+
+def _go_on(out: Output, session: Session, record: Record, fmt: str) -> int:
+    result = explored_on(session, record)
+    if fmt == "json":
+        out.json(on_json(session, result))
+    else:
+        print_on(out, session, result)
+    return status_of(result)
 
 
 def _session(project: Project, token: Token, *, force: bool) -> Session:
@@ -89,4 +117,4 @@ def _print(out: Output, session: Session, record: Record, findings: list[Finding
     if not findings:
         out.say()
         out.say("no rule is broken in this execution")
-        out.say("(check judges lock order and data races over many, this was one)")
+        out.say("(check judges lock order over many, this was one)")

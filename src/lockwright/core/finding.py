@@ -7,6 +7,7 @@ from typing import Any
 
 from lockwright.core.event import Event
 from lockwright.core.frame import Frame
+from lockwright.core.nearest import Nearest
 from lockwright.core.schedule import Choice, parse_schedule, schedule_text
 
 
@@ -21,6 +22,8 @@ class Finding:
     The last group is filled in when the exploration is over: `text` is the report as the kernel
     would print it, `events` the interleaving, `token` replays it, and `reality` says of a
     predicted deadlock whether it happens: "confirmed", "refuted" or "open", and `because` why.
+    `preemptions` counts those of the schedule, -1 if it was not shrunk; `minimal` says that no
+    schedule shows the finding with fewer.  `nearest` is the run that passes beside it.
     """
 
     kind: str
@@ -42,6 +45,9 @@ class Finding:
     events: tuple[Event, ...] = ()
     reality: str | None = None
     because: str = ""
+    preemptions: int = -1
+    minimal: bool = False
+    nearest: Nearest | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The stable JSON form; `report` itself is left out, `text` says it."""
@@ -63,6 +69,9 @@ class Finding:
             "events": [event.as_json() for event in self.events],
             "reality": self.reality,
             "because": self.because,
+            "preemptions": self.preemptions,
+            "minimal": self.minimal,
+            "nearest": self.nearest.as_json() if self.nearest is not None else None,
         }
 
     @classmethod
@@ -74,4 +83,6 @@ class Finding:
         fields["classes"] = tuple(data["classes"])
         fields["schedule"] = tuple(parse_schedule(data["schedule"]))
         fields["events"] = tuple(Event.from_json(event) for event in data["events"])
+        if data.get("nearest") is not None:
+            fields["nearest"] = Nearest.from_json(data["nearest"])
         return cls(**fields)

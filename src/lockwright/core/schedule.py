@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from zlib import crc32
 
 from lockwright.core.errors import UsageError
 
@@ -50,6 +51,15 @@ def parse_schedule(text: str) -> list[Choice]:
             raise UsageError(f"malformed schedule: {part!r} has an impossible count")
         schedule.extend([(int(task), int(value) if slash else 0)] * steps)
     return schedule
+
+
+MARKS = "0123456789abcdefghjkmnpqrstvwxyz"
+"""What a mark can be: digits and letters, without those that are taken for others."""
+
+
+def mark(text: str) -> str:
+    """One character that is another one for most other texts: what a step did, in a token."""
+    return MARKS[crc32(text.encode()) % len(MARKS)]
 
 
 def switches(tasks: Iterable[int]) -> int:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lockwright.core.errors import UsageError
 from lockwright.core.event import Event, value_text
 from lockwright.core.location import Names, Value
 from lockwright.core.operation import Operation
 from lockwright.core.schedule import Choice
 from lockwright.core.task import Task
 from lockwright.core.world import World
-from lockwright.explore.guided import guided_search
-from lockwright.explore.run import MakeWorld
-from lockwright.schedule.replay import Replay
+from lockwright.explore.guided import follow
+from lockwright.explore.run import MakeWorld, Run
+from lockwright.schedule.replay import Misfit, Replay
 
 
 @dataclass(slots=True)
@@ -22,19 +21,40 @@ class Record:
     """What happened along a schedule.
 
     `world` is None until the scenario is set up; `misfit` says where the schedule stopped fitting,
-    and is empty if it did not.
+    and is empty if it did not; `difference` says which step was the first to do something else than
+    when the token was made.  `fits` is the number of steps before either.  `marks` tells what the
+    steps did (`core.schedule.mark`).  `stopped` says that the execution ended with the schedule
+    although it could have gone on.
     """
 
     events: list[Event] = field(default_factory=list)
     misfit: str = ""
+    difference: str = ""
     world: World | None = None
+    run: Run | None = None
+    fits: int = 0
+    marks: str = ""
+    stopped: bool = False
+
+
+Stop = Callable[[Run], bool]
+"""Asked at the end of the schedule: is this all there is to see?"""
 
 
 def record(
-    make: MakeWorld, schedule: Sequence[Choice], finish: Callable[[World], None] | None = None
+    make: MakeWorld,
+    schedule: Sequence[Choice],
+    finish: Callable[[World], None] | None = None,
+    *,
+    marks: str = "",
+    stop: Stop | None = None,
 ) -> Record:
-    """Run one execution along `schedule`; `finish` is called with its world at the end."""
+    """Run one execution along `schedule`, and on to its end unless `stop` says that this is it.
+
+    `finish` is called with its world if it came to its end.  `marks` is as in `Replay`.
+    """
     done = Record()
+    oracle = _Stopping(schedule, marks, stop)
 
     def begin(names: Names) -> World:
         world = make(names)
@@ -43,22 +63,60 @@ def record(
         return world
 
     try:
-        for run in guided_search(begin, Replay(schedule)):
-            if len(run.schedule) < len(schedule):
-                done.misfit = (
-                    f"the schedule does not fit the model: it has {len(schedule)} steps, and the "
-                    f"execution ended after {len(run.schedule)}"
-                )
-            if finish is not None:
-                finish(run.world)
-    except UsageError as error:
-        if done.world is None:
-            raise
-        done.misfit = str(error)
+        done.run = oracle.run = Run(begin(Names()))
+        follow(done.run, oracle)
+        if (steps := len(done.run.keys)) < len(schedule):
+            done.misfit = (
+                f"the schedule does not fit the model: it has {len(schedule)} steps, and the "
+                f"execution ended after {steps}"
+            )
+        if finish is not None:
+            finish(done.run.world)
+    except _Stopped:
+        done.stopped = True
+    except Misfit as misfit:
+        done.misfit = str(misfit) if misfit.why else _cannot_run(misfit, done.run)
+    done.fits, done.difference = oracle.matching, oracle.difference
+    done.marks = "".join(oracle.seen)
     if done.world is not None:
-        done.events.extend(ends(done.world))
+        done.events.extend(ends(done.world, stopped=done.stopped))
         done.world.close()
     return done
+
+
+class _Stopped(Exception):
+    """The schedule is over, and there is nothing more to see."""
+
+
+class _Stopping(Replay):
+    """A replay that may end where the schedule does."""
+
+    def __init__(self, schedule: Sequence[Choice], marks: str, stop: Stop | None) -> None:
+        super().__init__(schedule, marks)
+        self.stop = stop
+        self.run: Run | None = None
+
+    def pick(self, enabled: list[Task]) -> Task:
+        over = self.at + 1 == len(self.schedule)
+        if over and self.stop is not None and self.run is not None and self.stop(self.run):
+            raise _Stopped
+        return super().pick(enabled)
+
+
+def _cannot_run(misfit: Misfit, run: Run | None) -> str:
+    """What the task that the schedule wants is doing instead, and who could run."""
+    tasks = run.world.tasks if run is not None else []
+    said = f"the schedule does not fit the model: step {misfit.step} is for task {misfit.task}"
+    if misfit.task < len(tasks):
+        task = tasks[misfit.task]
+        what = "has ended" if task.ended else "has died"
+        if task.pending is not None:
+            what = f"waits in {task.pending.describe()}"
+        said += f" ({task.comm}), which {what}"
+    else:
+        said += f", and there are {len(tasks)}"
+    able = run.world.enabled() if run is not None else []
+    return f"{said}; only {', '.join(f'{task.index} ({task.comm})' for task in able)} can run"
 
 
 @dataclass(slots=True)
@@ -84,12 +142,16 @@ class Recorder:
         )
 
 
-def ends(world: World) -> Iterator[Event]:
-    """What became of the tasks that are not done: events of step -1, "blocked" or "died"."""
+def ends(world: World, *, stopped: bool = False) -> Iterator[Event]:
+    """What became of the tasks that are not done: events of step -1, "blocked" or "died".
+
+    Of an execution that was stopped, only who died: who waits might not have waited for ever.
+    """
     for task in world.tasks:
         op = task.pending
         if op is not None and op.blocking and not op.enabled():
-            yield _end(task, "blocked", op.describe())
+            if not stopped:
+                yield _end(task, "blocked", op.describe())
         elif task.died:
             kinds = [f.kind for f in world.findings if f.fatal and f.task == task.index]
             yield _end(task, "died", kinds[0] if kinds else "")

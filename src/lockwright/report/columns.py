@@ -15,12 +15,14 @@ is one row.  Events of step -1 say what became of a task that is not done, and m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from lockwright.core.event import Event
 
 WIDTH = 80
+BUFFER = "store buffer"
+PLAIN = ("process", BUFFER)
 COLUMNS_MAX = 4
 COLUMN_MIN = 16
 GAP = 2
@@ -36,11 +38,18 @@ class Row:
     text: str
 
 
-def columns(events: Sequence[Event], width: int = WIDTH) -> str:
-    """The events as lines no wider than `width`; empty for no events."""
+def columns(
+    events: Sequence[Event], width: int = WIDTH, whole: Sequence[Event] | None = None
+) -> str:
+    """The events as lines no wider than `width`; empty for no events.
+
+    Of a part of an interleaving, `whole` is all of it: the part has its columns.
+    """
     if not events:
         return ""
-    heads = heads_of(events)
+    whole = events if whole is None else whole
+    heads = heads_of(_together(whole, whole))
+    events = _together(events, whole)
     rows = rows_of([event for event in events if event.step >= 0])
     last = [event for event in events if event.step < 0]
     step = max(len("step"), *(len(row.label) for row in rows)) if rows else len("step")
@@ -50,6 +59,18 @@ def columns(events: Sequence[Event], width: int = WIDTH) -> str:
     return "\n".join(_table(heads, rows, last, [step, *widths]))
 
 
+def _together(events: Sequence[Event], whole: Sequence[Event]) -> list[Event]:
+    """The stores that one task's buffer flushes stand in one column, though each is a task."""
+    first: dict[str, int] = {}
+    for event in whole:
+        if event.context == BUFFER:
+            first.setdefault(event.comm, event.task)
+    return [
+        replace(event, task=first[event.comm]) if event.context == BUFFER else event
+        for event in events
+    ]
+
+
 def heads_of(events: Sequence[Event]) -> dict[int, str]:
     """What each task is called, in order of creation: `comm`, or `comm:index` if two share it."""
     tasks = {event.task: event for event in sorted(events, key=lambda event: event.task)}
@@ -57,7 +78,7 @@ def heads_of(events: Sequence[Event]) -> dict[int, str]:
     heads = {}
     for task, event in tasks.items():
         name = event.comm if comms.count(event.comm) == 1 else f"{event.comm}:{task}"
-        heads[task] = name if event.context == "process" else f"{name} ({event.context})"
+        heads[task] = name if event.context in PLAIN else f"{name} ({event.context})"
     return heads
 
 

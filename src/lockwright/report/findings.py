@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from lockwright.core.event import Event
 from lockwright.core.finding import Finding
-from lockwright.report.columns import WIDTH, columns
+from lockwright.report.columns import WIDTH, columns, counted
+from lockwright.report.lines import folded, replay_line
+from lockwright.report.nearest import nearest_text
+
+__all__ = [
+    "PROOF",
+    "broken_text",
+    "events_text",
+    "finding_text",
+    "folded",
+    "headline",
+    "price_text",
+    "reality_lines",
+    "repeated_text",
+    "replay_line",
+]
 
 PROOF = "; replay "
 """What stands in `Finding.because` before the token of the deadlock that was predicted."""
@@ -24,10 +37,23 @@ def finding_text(finding: Finding, width: int = WIDTH, *, shown: int = 0) -> str
         parts.append(f"interleaving: as in finding {shown}")
     elif finding.events:
         parts.append(columns(finding.events, width))
+    if finding.preemptions >= 0:
+        parts.append("\n".join(folded(price_text(finding), width)))
     proof = _proof(finding)
     if finding.token and finding.token != proof:
         parts.append(replay_line(finding.token, "this run" if proof else "replay"))
+    if beside := nearest_text(finding, width):
+        parts.append(beside)
     return "\n\n".join(parts)
+
+
+def price_text(finding: Finding) -> str:
+    """How many preemptions the schedule has, and whether fewer would do."""
+    count = finding.preemptions
+    if not count:
+        return "no preemption: each task runs until it waits or ends"
+    known = "no schedule shows it with fewer" if finding.minimal else "fewer may do"
+    return f"{counted(count, 'preemption')}; {known}"
 
 
 def headline(finding: Finding) -> str:
@@ -67,22 +93,10 @@ def repeated_text(finding: Finding, scenario: str, width: int = WIDTH) -> str:
     """One that was printed in full at another scenario."""
     here = f"; here {finding.reality}" if finding.reality else ""
     said = f"{headline(finding)}: as in {scenario}{here}"
-    return "\n".join([*folded(said, width), replay_line(finding.token)])
-
-
-def replay_line(token: str, label: str = "replay") -> str:
-    """The command that makes the execution happen again; never wrapped."""
-    return f"{label}: lockwright replay '{token}'"
+    token = [replay_line(finding.token)] if finding.token else []
+    return "\n".join([*folded(said, width), *token])
 
 
 def events_text(events: tuple[Event, ...], width: int = WIDTH) -> str:
     """The interleaving, or that there was no step."""
     return columns(events, width) or "no step was taken"
-
-
-def folded(line: str, width: int = WIDTH) -> list[str]:
-    """A line cut at spaces, what follows indented two more than its beginning."""
-    indent = " " * (len(line) - len(line.lstrip()) + 2)
-    return textwrap.wrap(
-        line, width, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True
-    ) or [""]

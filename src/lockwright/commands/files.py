@@ -1,0 +1,72 @@
+"""A file that is replaced as a whole: whoever reads it finds the old text or the new."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from lockwright.core.errors import UsageError
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file so that it is never seen half written.  Raises UsageError."""
+    try:
+        _replace(path, text)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def try_file(path: Path) -> None:
+    """Raise UsageError if the file could not be written."""
+    target = path.resolve()
+    try:
+        if _special(path):
+            return
+        if target.is_dir():
+            raise UsageError(f"cannot write {path}: it is a directory")
+        if target.exists() and not os.access(target, os.W_OK):
+            raise UsageError(f"cannot write {path}: it is read-only")
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        os.close(handle)
+        Path(name).unlink()
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _replace(path: Path, text: str) -> None:
+    if _special(path):
+        path.write_text(text, encoding="utf-8")
+        return
+    target = path.resolve()
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())  # else a crash of the machine may leave the new name empty
+        temporary.chmod(mode)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _special(path: Path) -> bool:
+    """A device or a pipe, which cannot be replaced."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    if isinstance(error, FileNotFoundError):
+        return UsageError(f"cannot write {path}: there is no directory {path.parent}")
+    return UsageError(f"cannot write {path}: {error.strerror}")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
