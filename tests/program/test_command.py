@@ -288,3 +288,13 @@ def test_the_output_does_not_depend_on_the_process() -> None:
     first, second = (run(path, "--format", "json", hash_seed=seed).stdout for seed in "12")
     assert first == second
     assert len(json.loads(first)["programs"]) == 18
+
+
+def test_sections_can_be_steps_and_expectations_are_of_operations(tmp_path: Path) -> None:
+    path = written(tmp_path, {**GOOD, "expect": {"complete": 2}})
+    for granularity, complete in (("operation", 2), ("section", 1)):
+        done = run(str(path), "--format", "json", "--granularity", granularity)
+        assert done.returncode == 0
+        (entry,) = json.loads(done.stdout)["programs"]
+        # the two sections touch nothing in common, so that their order is left open
+        assert (entry["complete"], entry["mismatches"]) == (complete, [])

@@ -21,7 +21,7 @@ EXAMPLES = [match.groupdict() for match in EXAMPLE.finditer(TEXT)]
 
 
 def test_every_json_block_is_an_example_with_its_output() -> None:
-    assert TEXT.count("```json\n") == len(EXAMPLES) == 2
+    assert TEXT.count("```json\n") == len(EXAMPLES) == 3
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[each["file"] for each in EXAMPLES])
@@ -33,7 +33,7 @@ def test_an_example_says_what_stands_there(
     path.write_text(example["program"], encoding="utf-8")
     text, status = run_program_files([path])
     assert text + "\n" == example["said"]
-    assert status == {"lost.json": 0, "abba.json": 1}[example["file"]]
+    assert status == {"lost.json": 0, "abba.json": 1, "late.json": 0}[example["file"]]
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lockwright.core.errors import ModelError, UsageError
+from lockwright.kernel.storebuffer import SC
+from lockwright.options import Options
 from lockwright.program.document import Document, read_file
 from lockwright.program.program import Program, scenario_name
 from lockwright.program.selftest import SelfTest, read_selftest
 from lockwright.program.tasks import read_tasks
 from lockwright.program.text import interleaving, report
 from lockwright.program.threads import read_threads
-from lockwright.program.verdict import FAULTS, explained, judge, session_of
+from lockwright.program.verdict import BY_OPERATION, FAULTS, explained, judge, session_of
 from lockwright.report.findings import broken_text
+from lockwright.scenario import MEMORY
 from lockwright.token import parse_token
 
 VERSION = 1
@@ -31,16 +34,24 @@ def read_program(document: Document) -> Program | SelfTest | str:
     return READERS[document.form](document)
 
 
-def run_program_files(paths: Sequence[Path], *, fmt: str = "text") -> tuple[str, int]:
-    """Run all programs of all files; the report and the exit status.
+def run_program_files(
+    paths: Sequence[Path],
+    *,
+    fmt: str = "text",
+    options: Options = BY_OPERATION,
+    memory: str | None = None,
+) -> tuple[str, int]:
+    """Run all programs of all files; the report and the exit status.  `memory` is the memory model
+    of all of them, whatever their files say.
 
     All files are read before the first program runs.  Raises UsageError for a fault in any of
     them.  A program that cannot be judged does not keep the others from being run.
     """
     documents = [document for path in paths for document in read_file(path)]
-    programs = [read_program(document) for document in documents]
+    programs = [_on(read_program(document), memory) for document in documents]
     entries = [
-        judge(program, document) for program, document in zip(programs, documents, strict=True)
+        judge(program, document, options)
+        for program, document in zip(programs, documents, strict=True)
     ]
     status = 1 if any(entry.broken for entry in entries) else 0
     status = UNJUDGED if any(entry.failed for entry in entries) else status
@@ -48,6 +59,10 @@ def run_program_files(paths: Sequence[Path], *, fmt: str = "text") -> tuple[str,
         data = {"version": VERSION, "programs": [entry.data for entry in entries]}
         return json.dumps(data, indent=1), status
     return report(entries), status
+
+
+def _on(program: Program | SelfTest | str, memory: str | None) -> Program | SelfTest | str:
+    return program.on(memory) if memory is not None and isinstance(program, Program) else program
 
 
 def replay_program(paths: Sequence[Path], text: str, *, fmt: str = "text") -> tuple[str, int]:
@@ -67,7 +82,7 @@ def replay_program(paths: Sequence[Path], text: str, *, fmt: str = "text") -> tu
             f"token of another version of {token.scenario}: it was made with {token.version}, "
             f"the program here is {named[0].digest}; run it again"
         )
-    program = read_program(fitting[0])
+    program = _on(read_program(fitting[0]), dict(token.parameters).get(MEMORY, SC))
     if not isinstance(program, Program):
         raise UsageError(f"{fitting[0].place}: it has no schedules")
     session = session_of(program)

@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lockwright.core.errors import UsageError
+from lockwright.kernel.storebuffer import MEMORY, SC
 
 LISTS = ("programs", "cases", "tests")
 FORMS = ("tasks", "threads", "steps")
 NAMES = ("name", "id")
 KEYS = {
-    "tasks": ("tasks", "vars", "expect"),
-    "threads": ("threads", "start", "locks", "classes", "work", "irq", "deadlock", "lockdep"),
+    "tasks": ("tasks", "vars", "expect", "memory"),
+    "threads": (
+        *("threads", "start", "locks", "classes", "work", "irq", "deadlock", "lockdep", "memory"),
+    ),
     "steps": ("steps", "locks", "expected", "report_kind", "report_step"),
 }
 """The keys that mean something in each form."""
@@ -223,6 +226,14 @@ def number_of(value: object, place: Place, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         place.fault(f"{what} is {shown(value)}", "a whole number")
     return value
+
+
+def memory_of(document: Document) -> str:
+    """The memory model that a program names; sequential consistency if it names none."""
+    model = document.data.get("memory", SC)
+    if model not in MEMORY:
+        document.place.fault(f"its memory is {shown(model)}", _one_of(MEMORY))
+    return str(model)
 
 
 def table_of(document: Document, key: str) -> dict[str, Any]:

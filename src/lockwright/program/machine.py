@@ -1,29 +1,30 @@
-"""The operations that thread programs have beyond the kernel's own."""
+"""The atomics and the wait that thread programs have beyond the kernel's own operations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from operator import eq, lt, ne
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lockwright.core.buffering import LOADS, UPDATES
 from lockwright.core.location import Location
-from lockwright.core.operation import Operation, Touch
-from lockwright.kernel.workqueue import Work, WorkQueue
+from lockwright.core.native import mypyc_attr
+from lockwright.core.operation import Touch
+from lockwright.core.orders import ATOMIC
 
 if TYPE_CHECKING:
     from lockwright.core.task import Task
-    from lockwright.core.world import World
 
 RELATIONS: dict[str, Callable[[int, int], bool]] = {"==": eq, "!=": ne, "<": lt}
 
-Start = Callable[[], Coroutine[Any, Any, Any]]
 
-
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Add(Touch):
     """An atomic addition; gives the old value."""
 
     __slots__ = ("by",)
 
+    buffering = UPDATES
     kind = "atomic_add"
 
     def __init__(self, loc: Location, by: int) -> None:
@@ -41,12 +42,39 @@ class Add(Touch):
         return f"{self.kind}({self.loc.name}, {self.by})"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Swap(Touch):
+    """Write a value in one atomic step; gives the old one."""
+
+    __slots__ = ("new",)
+
+    orders = ATOMIC
+    buffering = UPDATES
+    kind = "xchg"
+
+    def __init__(self, loc: Location, new: int) -> None:
+        self.loc = loc
+        self.new = new
+
+    def run(self, task: Task, touched: list[int]) -> int:
+        loc = self.loc
+        touched.append(loc.writing)
+        old: int = loc.value
+        loc.value = self.new
+        return old
+
+    def describe(self) -> str:
+        return f"{self.kind}({self.loc.name}, {self.new})"
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
 class CompareSwap(Touch):
     """Write `new` if the variable is `expected`: gives 1.  Else it is only a read, and gives 0."""
 
     __slots__ = ("expected", "new")
 
     conditional = True
+    buffering = UPDATES
     kind = "cmpxchg"
 
     def __init__(self, loc: Location, expected: int, new: int) -> None:
@@ -70,6 +98,7 @@ class CompareSwap(Touch):
         return f"{self.kind}({self.loc.name}, {self.expected}, {self.new})"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Await(Touch):
     """Wait until a variable compares with a number as wanted; only reads it."""
 
@@ -77,6 +106,7 @@ class Await(Touch):
 
     blocking = True
     writes = False
+    buffering = LOADS
     kind = "await"
 
     def __init__(self, loc: Location, relation: str, number: int) -> None:
@@ -92,76 +122,3 @@ class Await(Touch):
 
     def describe(self) -> str:
         return f"{self.kind}({self.loc.name} {self.relation} {self.number})"
-
-
-class Thread(Location):
-    """A thread that others start or wait for.  Invariant: `value` is whether it has ended."""
-
-    __slots__ = ("start",)
-
-    def __init__(self, world: World, name: str, start: Start) -> None:
-        super().__init__(world, value=False, name=name)
-        self.start = start
-
-    def body(self) -> Coroutine[Any, Any, None]:
-        """The thread, to its end, which is part of its last step."""
-        return self._run()
-
-    async def _run(self) -> None:
-        await self.start()
-        self.value = True
-        self.world.acc.append(self.writing)
-
-
-class Spawn(Touch):
-    """Start a thread."""
-
-    __slots__ = ()
-
-    kind = "spawn"
-    loc: Thread
-
-    def run(self, task: Task, touched: list[int]) -> None:
-        thread = self.loc
-        thread.world.spawn(thread.body(), thread.name)
-
-
-class Join(Operation):
-    """Wait until a thread has ended."""
-
-    __slots__ = ("after", "thread")
-
-    blocking = True
-    kind = "join"
-
-    def __init__(self, thread: Thread) -> None:
-        self.thread = thread
-        self.after = (thread,)
-
-    def run(self, task: Task, touched: list[int]) -> None:
-        touched.append(~self.thread.number)
-
-    def describe(self) -> str:
-        return f"{self.kind}({self.thread.name})"
-
-
-class Queue(Operation):
-    """queue_work(), with the worker called what the work is called."""
-
-    __slots__ = ("queueing", "work")
-
-    kind = "queue_work"
-
-    def __init__(self, queue: WorkQueue, work: Work) -> None:
-        self.queueing = queue.queue_work(work)
-        self.work = work
-
-    def run(self, task: Task, touched: list[int]) -> bool:
-        queued: bool = self.queueing.run(task, touched)
-        worker = self.work.worker
-        if queued and worker is not None:
-            worker.comm = self.work.name
-        return queued
-
-    def describe(self) -> str:
-        return self.queueing.describe()

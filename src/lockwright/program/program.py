@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from lockwright.core.location import Location
 from lockwright.core.world import World
+from lockwright.kernel.storebuffer import SC
 from lockwright.program.compiler import Compiled
 from lockwright.program.document import Document
-from lockwright.program.machine import Start
-from lockwright.scenario import Scenario
+from lockwright.program.starting import Start
+from lockwright.scenario import MEMORY, Scenario
 
 Make: TypeAlias = Callable[[World, list[Any]], Location]
 """Makes an object.  The list will hold all objects when the program runs."""
@@ -55,6 +57,7 @@ class Program:
     expected: Expected
     handles: Mapping[str, int] = field(default_factory=dict)
     sleepless: bool = True
+    memory: str = SC
 
     @property
     def name(self) -> str:
@@ -77,14 +80,20 @@ class Program:
             self.builder(),
             self.name,
             outcome=self._outcome if self.variables else None,
-        )
+        ).with_parameters({MEMORY: self.memory})
+
+    def on(self, memory: str) -> Program:
+        """The same program with another memory model, of which its file expects nothing."""
+        if memory == self.memory:
+            return self
+        return replace(self, memory=memory, expected=Expected())
 
     def builder(self) -> Callable[[World], None]:
         """A function that makes the objects and spawns the tasks that run from the beginning."""
         makes = self.makes
         threads = {thread.name: thread for thread in self.threads}
         started = [
-            (name, threads[name].body, threads[name].uses, self.handles.get(name))
+            (name, threads[name].body, picker(threads[name].uses), self.handles.get(name))
             for name in self.start
         ]
 
@@ -94,9 +103,9 @@ class Program:
                 objects.append(make(world, objects))
             world.state = objects
             spawn = world.spawn
-            for name, body, uses, handle in started:
+            for name, body, pick, handle in started:
                 if handle is None:
-                    spawn(body(*[objects[number] for number in uses]), name)
+                    spawn(body(*pick(objects)), name)
                 else:
                     spawn(objects[handle].body(), name)
 
@@ -119,7 +128,16 @@ def scenario_name(document: Document) -> str:
 def starter(thread: Compiled, objects: list[Any]) -> Start:
     """Begins a thread of a program whose objects are these."""
 
+    pick = picker(thread.uses)
+
     def start() -> Any:  # noqa: ANN401  # a coroutine, of no interest but to be awaited
-        return thread.body(*[objects[number] for number in thread.uses])
+        return thread.body(*pick(objects))
 
     return start
+
+
+def picker(numbers: Sequence[int]) -> Callable[[list[Any]], Sequence[Any]]:
+    """What takes the objects of these numbers, in this order, out of a list."""
+    if len(numbers) > 1:
+        return itemgetter(*numbers)
+    return lambda objects: [objects[number] for number in numbers]

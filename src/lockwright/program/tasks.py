@@ -11,9 +11,16 @@ from typing import Any
 from lockwright.core.location import Location
 from lockwright.core.world import World
 from lockwright.kernel.mutex import Mutex
-from lockwright.kernel.once import Variable, VariableRead, VariableWrite
+from lockwright.kernel.once import (
+    Variable,
+    VariableLoad,
+    VariableRead,
+    VariableStore,
+    VariableWrite,
+)
 from lockwright.kernel.rwlock import RwLock
 from lockwright.kernel.waitqueue import CondVar
+from lockwright.program.barriers import BARRIER_OPS, BARRIERS
 from lockwright.program.compiler import (
     Objects,
     Op,
@@ -26,6 +33,7 @@ from lockwright.program.document import (
     Document,
     check_keys,
     declared,
+    memory_of,
     number_of,
     one_of,
     shown,
@@ -33,7 +41,7 @@ from lockwright.program.document import (
     table_of,
     unknown,
 )
-from lockwright.program.machine import Add, Await, CompareSwap
+from lockwright.program.machine import Add, Await, CompareSwap, Swap
 from lockwright.program.program import Expected, Make, Program
 
 VARIABLE, LOCK, RWLOCK, CONDITION = "variable", "lock", "reader-writer lock", "condition"
@@ -45,7 +53,11 @@ SILENT = {"if": 2, "goto": 1}
 LOCK_AT = {"lock": 1, "unlock": 1, "trylock": 1, "rlock": 1, "runlock": 1, "wait": 2}
 TAKES = ("lock", "trylock", "rlock")
 SCOPE: dict[str, object] = {
-    cls.__name__: cls for cls in (VariableRead, VariableWrite, Add, Await, CompareSwap)
+    cls.__name__: cls
+    for cls in (
+        *(VariableRead, VariableLoad, VariableWrite, VariableStore, Add, Await, CompareSwap, Swap),
+        *BARRIERS,
+    )
 }
 
 
@@ -75,6 +87,7 @@ def read_tasks(document: Document) -> Program:
         start=tuple(steps),
         expected=_expected(document),
         sleepless=False,
+        memory=memory_of(document),
     )
 
 
@@ -150,6 +163,20 @@ def _write(code: TaskCode, args: list[Any]) -> str:
     return f"await VariableWrite({_variable(code, args[0])}, {code.expression(args[1])})"
 
 
+def _acquire(code: TaskCode, args: list[Any]) -> str:
+    variable = _variable(code, args[0])
+    return f"{code.register(args[1])} = await VariableLoad({variable})"
+
+
+def _release(code: TaskCode, args: list[Any]) -> str:
+    return f"await VariableStore({_variable(code, args[0])}, {code.expression(args[1])})"
+
+
+def _xchg(code: TaskCode, args: list[Any]) -> str:
+    made = f"Swap({_variable(code, args[0])}, {code.expression(args[1])})"
+    return f"{code.register(args[2])} = await {made}"
+
+
 def _add(code: TaskCode, args: list[Any]) -> str:
     made = f"Add({_variable(code, args[0])}, {code.expression(args[1])})"
     return f"{code.register(args[2])} = await {made}"
@@ -215,6 +242,10 @@ def _goto(code: TaskCode, args: list[Any]) -> str:
 OPS: dict[str, Op] = {
     "read": Op("[read, var, register]", _read),
     "write": Op("[write, var, expr]", _write),
+    "acquire": Op("[acquire, var, register]", _acquire),
+    "release": Op("[release, var, expr]", _release),
+    **BARRIER_OPS,
+    "xchg": Op("[xchg, var, expr, register]", _xchg),
     "add": Op("[add, var, n, register]", _add),
     "cas": Op("[cas, var, expected, new, register]", _cas),
     "await": Op("[await, var, op, expr]", _await),

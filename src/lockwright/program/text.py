@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from lockwright.check.deadlock import FOR_EVER
 from lockwright.core.event import Event
 from lockwright.core.finding import Finding
 from lockwright.program.verdict import ERROR, Entry
@@ -101,7 +102,7 @@ def _finding(entry: Entry, finding: Finding, width: int) -> str:
 
 def _run(finding: Finding) -> str:
     """What the interleaving below shows."""
-    if finding.kind == "deadlock":
+    if finding.kind in FOR_EVER:
         return "the schedule that deadlocks:"
     if finding.reality is None:
         return "the execution in which it happens:"

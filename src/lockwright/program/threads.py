@@ -23,19 +23,21 @@ from lockwright.kernel.rwsem import RwSem
 from lockwright.kernel.spinlock import SpinLock
 from lockwright.kernel.srcu import Srcu
 from lockwright.kernel.workqueue import Work, WorkQueue, flush_work
+from lockwright.program.barriers import BARRIER_OPS, BARRIERS
 from lockwright.program.compiler import Compiled, Objects, Op, Step, TaskCode, compile_task
 from lockwright.program.document import (
     Document,
     check_keys,
     declared,
     label_of,
+    memory_of,
     shown,
     steps_of,
     table_of,
     unknown,
 )
-from lockwright.program.machine import Join, Queue, Spawn, Thread
 from lockwright.program.program import Expected, Make, Program, starter
+from lockwright.program.starting import Join, Queue, Spawn, Thread
 
 KINDS = ("mutex", "rwsem", "rwlock", "spinlock", "srcu")
 SPELLINGS = {"spin": "spinlock", "raw_spinlock": "spinlock", "rtmutex": "mutex"}
@@ -44,6 +46,7 @@ IRQ = "interrupts are not modelled in thread programs yet"
 QUEUE = "system_wq"
 HANDLE = "thread "
 SCOPE: dict[str, object] = {
+    **{cls.__name__: cls for cls in BARRIERS},
     "VariableRead": VariableRead,
     "VariableWrite": VariableWrite,
     "Spawn": Spawn,
@@ -128,6 +131,7 @@ def read_threads(document: Document) -> Program | str:
             for number, (name, kind) in enumerate(objects.kinds.items())
             if kind == "thread"
         },
+        memory=memory_of(document),
     )
 
 
@@ -370,6 +374,7 @@ OPS: dict[str, Op] = {
     "flush": Op("[flush, item]", _flush),
     "set": Op("[set, var, value]", _set),
     "ifz": Op("[ifz, var, label]", _ifz),
+    **BARRIER_OPS,
     "irq_off": Op("[irq_off]", _nothing),
     "irq_on": Op("[irq_on]", _nothing),
 }

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from lockwright.check.deadlock import FOR_EVER
 from lockwright.core.errors import ModelError
 from lockwright.core.event import Event
 from lockwright.core.finding import Finding
 from lockwright.core.result import Result, Verdict
 from lockwright.core.schedule import STEPS_MAX
 from lockwright.core.task import Task
+from lockwright.kernel.storebuffer import SC
+from lockwright.options import OPERATION, Options
 from lockwright.program.compiler import FILE
 from lockwright.program.document import Document, shown
 from lockwright.program.program import Expected, Program
 from lockwright.program.selftest import COMM, SelfTest
 from lockwright.report.splat import format_report
-from lockwright.session import Options, Session
+from lockwright.session import Session
 
 RULES = ("deadlock", "lock-order", "sections")
+BY_OPERATION = Options(granularity=OPERATION)
 IDENT = "lockwright #1 Not tainted"
 ANY_IRQ_REPORT = "one of the irq order reports"
 IRQ_REPORTS = (
@@ -72,14 +76,16 @@ class Entry:
         return bool(self.data["verdict"] == ERROR)
 
 
-def judge(program: Program | SelfTest | str, document: Document) -> Entry:
+def judge(
+    program: Program | SelfTest | str, document: Document, options: Options = BY_OPERATION
+) -> Entry:
     """Run a program to the end, or say why it cannot be judged."""
     if isinstance(program, str):
         return _unjudged(document, NOT_SUPPORTED, program)
     if isinstance(program, SelfTest):
         return _judge_selftest(program)
     try:
-        return _judge_program(program)
+        return _judge_program(program, options)
     except ModelError as error:
         return _unjudged(document, ERROR, str(error))
 
@@ -90,9 +96,9 @@ def _unjudged(document: Document, verdict: str, reason: str) -> Entry:
     return Entry(document, data)
 
 
-def session_of(program: Program) -> Session:
+def session_of(program: Program, options: Options = BY_OPERATION) -> Session:
     """The exploration of a program."""
-    options = Options(rules=RULES, version=program.document.digest)
+    options = replace(options, rules=RULES, version=program.document.digest)
     return Session(program.scenario(), options)
 
 
@@ -133,14 +139,14 @@ def _endless(program: Program, task: Task) -> ModelError:
     )
 
 
-def _judge_program(program: Program) -> Entry:
-    session = session_of(program)
+def _judge_program(program: Program, options: Options) -> Entry:
+    session = session_of(program, options)
     try:
         result = session.explore()
     except FAULTS as error:
         raise explained(program, session, error) from error
     findings = [finding for finding in result.findings if program.is_judged(finding.kind)]
-    entry = Entry(program.document, {}, [f for f in findings if f.kind == "deadlock"])
+    entry = Entry(program.document, {}, [f for f in findings if f.kind in FOR_EVER])
     reports = [f for f in findings if f.report is not None and f.kind in KINDS]
     if reports:
         entry.lockdep = reports[0]
@@ -150,7 +156,10 @@ def _judge_program(program: Program) -> Entry:
     ]
     entry.others += reports[1:]
     entry.data = _data(program, result, entry)
-    _compare(program.expected, entry)
+    expected = program.expected
+    if options.granularity != OPERATION:
+        expected = replace(expected, counts={})  # they are defined by operations
+    _compare(expected, entry)
     return entry
 
 
@@ -160,6 +169,7 @@ def _data(program: Program, result: Result, entry: Entry) -> dict[str, Any]:
     return {
         "name": program.name,
         "file": program.document.place.file,
+        **({} if program.memory == SC else {"memory": program.memory}),
         "verdict": verdict.value,
         "complete": result.executions - result.deadlocked - result.sleep_set_blocked,
         "deadlocked": result.deadlocked,
