@@ -1,12 +1,22 @@
-"""Deadlock: nobody can go on, and somebody is not done."""
+"""Deadlock: nobody can go on, and somebody is not done.
+
+If what happened is that a wakeup was lost, and no cycle of lock owners is to blame, the finding is
+called so.
+"""
 
 from __future__ import annotations
 
 from lockwright.check.held import HeldLocks
+from lockwright.check.lostwakeup import last_wakeup, lost_wakeup
 from lockwright.check.rule import Rule
 from lockwright.core.finding import Finding
 from lockwright.core.task import Task
 from lockwright.core.world import World
+
+DEADLOCK = "deadlock"
+LOST_WAKEUP = "lost wakeup"
+FOR_EVER = (DEADLOCK, LOST_WAKEUP)
+"""What it is called when tasks wait for ever."""
 
 
 class Deadlock(Rule):
@@ -23,15 +33,22 @@ class Deadlock(Rule):
             return
         lines: list[str] = []
         waits: list[str] = []
+        lost: list[str] = []
         for task in blocked:
-            lines.extend(self._lines(task))
+            why = lost_wakeup(world, task)
+            lines.extend(self._lines(task, why))
             waits.append(f"{task.comm} in {_waits_in(task)}")
+            lost.extend([why] if why else [])
         who = blocked[0]
+        kind = LOST_WAKEUP if lost and not self._go_round(blocked) else DEADLOCK
+        message = (
+            f"{len(blocked)} task{'s' * (len(blocked) > 1)} wait{'s' * (len(blocked) == 1)} "
+            f"for ever: {'; '.join(waits)}"
+        )
         world.report(
             Finding(
-                "deadlock",
-                f"{len(blocked)} task{'s' * (len(blocked) > 1)} wait{'s' * (len(blocked) == 1)} "
-                f"for ever: {'; '.join(waits)}",
+                kind,
+                f"{message}; {lost[0]}" if kind == LOST_WAKEUP else message,
                 "; ".join(sorted(waits)),
                 who.index,
                 who.comm,
@@ -41,7 +58,7 @@ class Deadlock(Rule):
             )
         )
 
-    def _lines(self, task: Task) -> list[str]:
+    def _lines(self, task: Task, why: str) -> list[str]:
         lines = [f"INFO: task {task.comm}:{task.pid} blocked for ever in {_waits_in(task)}"]
         lines.extend(f"  {frame}" for frame in task.call_chain())
         held = self.held.of(task)
@@ -50,7 +67,29 @@ class Deadlock(Rule):
             if held
             else "  holds: no lock"
         )
+        if said := why or last_wakeup(task):
+            lines.append(f"  {said}")
         return lines
+
+    def _go_round(self, blocked: list[Task]) -> bool:
+        """Do some of them wait for locks of each other, all the way round?"""
+        onward: dict[int, list[int]] = {}
+        for task in blocked:
+            attempt = getattr(task.pending, "attempt", None)
+            instance = None if attempt is None else attempt(task).instance
+            onward[task.index] = [
+                other.index
+                for other in blocked
+                if any(use.instance == instance for use in self.held.of(other))
+            ]
+        while ends := [index for index, others in onward.items() if not others]:
+            for index in ends:
+                del onward[index]
+            onward = {
+                index: [other for other in others if other not in ends]
+                for index, others in onward.items()
+            }
+        return bool(onward)
 
     def _classes(self, blocked: list[Task]) -> tuple[str, ...]:
         """Lock classes that some blocked task waits for and some blocked task holds."""
