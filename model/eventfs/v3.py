@@ -65,8 +65,7 @@ async def _eventfs_down_read(sem: EventfsRwsem) -> None:
     op: Operation = sem.down_read_nested(SINGLE_DEPTH_NESTING)
     await op
     queued = isinstance(op, QueuedAcquire) and op.waiting is not None
-    writer_waits = sem.waiting > 0 or any(writes for _, writes in sem.value[2])
-    if writer_waits and not queued:
+    if not queued and (sem.writer_queued or sem.waiting > 0):
         sem.overtakes += 1
 
 

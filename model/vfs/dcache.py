@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lockwright.core.errors import KernelOops
+from lockwright.core.location import Location
 from lockwright.kernel.slab import kfree
 from model.vfs.err import is_null
 from model.vfs.objects import DEAD, Dentry, Inode, NameSlot, Section, SuperBlock
@@ -203,6 +204,7 @@ class _WaitLookup(Section):
     __slots__ = ("after", "dentry")
 
     blocking = True
+    after: tuple[Location, ...]
 
     def __init__(self, dentry: Dentry) -> None:
         super().__init__("d_wait_lookup", dentry, self.hashed)

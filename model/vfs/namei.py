@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockwright.kernel.once import READ_ONCE
+from lockwright.kernel.once import smp_load_acquire
 from model.vfs.dcache import d_alloc_parallel, d_lookup, d_lookup_done, dput, find, get
 from model.vfs.err import ENOENT, ERR_PTR, IS_ERR, PTR_ERR, is_null
 from model.vfs.objects import Dentry, Inode, Section
@@ -97,10 +97,14 @@ async def walk_component(nd: Nameidata) -> int:
 
 
 async def _step_into(nd: Nameidata, dentry: Dentry) -> int:
-    """Leave the directory for the dentry.  On an error the walk stays where it is."""
+    """Leave the directory for the dentry.  On an error the walk stays where it is.
+
+    The C acquires d_flags, which __d_set_inode_and_type() releases after d_inode
+    (traverse_mounts(), d_flags_negative()); the model has no d_flags, and acquires d_inode.
+    """
     if IS_ERR(dentry):
         return PTR_ERR(dentry)
-    inode: Inode = await READ_ONCE(dentry, "d_inode")
+    inode: Inode = await smp_load_acquire(dentry, "d_inode")
     if is_null(inode):
         await dput(dentry)
         return -ENOENT

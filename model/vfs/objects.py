@@ -172,7 +172,9 @@ class File(Slab):
 class Section(Operation):
     """A short section under d_lock (of a dentry, its parent, a hash chain): one step.
 
-    `body(task)` runs within the step.
+    `body(task)` runs within the step.  It acquires and releases all that it touches, as an
+    operation does that says nothing of memory ordering: d_lock does that for what it guards, and
+    for d_inode the release of d_flags that ends __d_set_inode_and_type().
     """
 
     __slots__ = ("body", "kind", "what")

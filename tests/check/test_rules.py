@@ -14,7 +14,7 @@ from lockwright.kernel.once import READ_ONCE, WRITE_ONCE, Variable
 from lockwright.kernel.slab import Faults, Field, Slab, kfree, kmalloc
 from lockwright.kernel.srcu import Srcu
 from lockwright.scenario import Scenario
-from lockwright.session import Options, explore
+from lockwright.session import RULES, Options, explore
 
 
 class Box(Slab):
@@ -66,8 +66,14 @@ def test_abba_is_predicted_and_confirmed_with_both_holders_named() -> None:
 
 
 def test_one_order_is_verified() -> None:
-    result = run(lambda world: two_locks(world, swapped=False))
-    assert (result.verdict, result.executions, result.findings) == (Verdict.VERIFIED, 2, [])
+    def build(world: World) -> None:
+        two_locks(world, swapped=False)
+
+    operations = run(build, options=Options(granularity="operation"))
+    assert (operations.verdict, operations.executions) == (Verdict.VERIFIED, 2)
+    # the sections touch nothing in common, so that they have no order
+    result = run(build)
+    assert (result.verdict, result.executions, result.findings) == (Verdict.VERIFIED, 1, [])
 
 
 def test_a_cycle_behind_a_gate_is_predicted_and_refuted() -> None:
@@ -213,7 +219,16 @@ def test_plain_accesses_that_nothing_orders_are_a_data_race() -> None:
 
     (finding,) = run(build).findings
     assert finding.kind == "data race"
-    assert finding.message.startswith("box->content: plain accesses of")
+    assert finding.message == (
+        "box->content: write by careless in careless() and write by careful in careful(), with "
+        "nothing to order them"
+    )
+    assert "BUG: KCSAN: data-race in careful / careless" in finding.text
+    assert finding.signature == "box->content: careful / careless"
+    without = tuple(name for name in RULES if name != "data-race")
+    result = run(build, options=Options(rules=without))
+    assert (result.verdict, result.findings) == (Verdict.VERIFIED, [])
+    assert "no plain accesses race: that was not judged" in result.assumptions[2]
 
 
 def test_what_a_lock_orders_is_no_data_race() -> None:

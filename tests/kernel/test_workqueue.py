@@ -51,7 +51,7 @@ def test_a_worker_is_named_and_has_its_context() -> None:
     queue, work, _ = counting(world)
     world.step(world.spawn(does(queue.queue_work(work)), "task"))
     worker = world.tasks[1]
-    assert worker.comm == f"kworker/u8:{worker.number}"
+    assert worker.comm == f"kworker/u8:{worker.name.label}"
     assert worker.context is Context.WORKQUEUE
     assert worker.local["workqueue"] == "events count"
     assert work.holders() == queue.holders() == [worker.index]

@@ -14,6 +14,7 @@ from typing import Any
 from lockwright.check.rule import Rule
 from lockwright.core.finding import Finding
 from lockwright.core.location import Location
+from lockwright.core.native import slots_in
 from lockwright.core.task import Task
 from lockwright.core.world import World
 from lockwright.kernel.slab import Slab
@@ -88,6 +89,6 @@ def _references(kind: type) -> tuple[str, ...]:
     """The slots of a class that can lead to objects."""
     if issubclass(kind, _LEAVES) or kind.__module__ == "builtins":
         return ()
-    skipped = {"world", "_codes", "_values", *Slab.__slots__, *Location.__slots__} - {"value"}
-    names = [name for cls in kind.__mro__ for name in cls.__dict__.get("__slots__", ())]
+    skipped = {"world", "_codes", "_values", *slots_in(Slab), *slots_in(Location)} - {"value"}
+    names = [name for cls in kind.__mro__ for name in slots_in(cls)]
     return tuple(name for name in names if name not in skipped)

@@ -7,10 +7,13 @@ any of them may go on.  lockdep knows nothing of completions.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
 
+from lockwright.core.buffering import IGNORES
 from lockwright.core.location import Location
 from lockwright.core.operation import Operation
+from lockwright.core.orders import ACQUIRE, LOAD_ACQUIRE, RELEASE, STORE
 from lockwright.kernel.context import might_sleep
 
 if TYPE_CHECKING:
@@ -21,16 +24,20 @@ ALL = 1 << 30
 
 
 class Completion(Location):
-    """A completion.  Invariant: `value` is how many may go on; from ALL on, everybody may."""
+    """A completion.  Invariant: `value` is how many may go on; from ALL on, everybody may.
 
-    __slots__ = ()
+    `trail` is where it was last taken back that somebody may go on: the step, and by whom.
+    """
+
+    __slots__ = ("trail",)
 
     def __init__(self, world: World, name: str) -> None:
         super().__init__(world, 0, name)
+        self.trail: tuple[int, str] | None = None
 
     def wait_for_completion(self) -> Operation:
         """Waits for one complete(), and uses it up."""
-        return _Wait(self)
+        return CompletionWait(self)
 
     def try_wait_for_completion(self) -> Operation:
         """True if one complete() was there to be used up; does not wait."""
@@ -67,11 +74,29 @@ class _CompletionOperation(Operation):
         self.loc = loc
 
 
-class _Wait(_CompletionOperation):
-    __slots__ = ()
+class CompletionWait(_CompletionOperation):
+    """wait_for_completion()"""
+
+    __slots__ = ("trail",)
 
     blocking = True
+    orders = ACQUIRE
     kind = "wait_for_completion"
+
+    def __init__(self, loc: Completion) -> None:
+        super().__init__(loc)
+        self.trail = -1
+
+    def __await__(self) -> Generator[Operation, Any, None]:
+        self.trail = self.loc.world.steps
+        yield self
+
+    @property
+    def missed(self) -> tuple[tuple[int, str], int] | None:
+        """The last reinit_completion() that undid a complete(), and the task's step before it
+        waited."""
+        undone = self.loc.trail
+        return (undone, self.trail) if undone is not None and self.trail >= 0 else None
 
     def ready(self, value: int) -> bool:
         return value > 0
@@ -87,6 +112,7 @@ class _TryWait(_CompletionOperation):
     __slots__ = ()
 
     conditional = True
+    orders = ACQUIRE
     kind = "try_wait_for_completion"
 
     def writes_at(self, value: int) -> bool:
@@ -105,6 +131,8 @@ class _TryWait(_CompletionOperation):
 class _Done(_CompletionOperation):
     __slots__ = ()
 
+    orders = LOAD_ACQUIRE
+    buffering = IGNORES
     kind = "completion_done"
 
     def run(self, task: Task, touched: list[int]) -> bool:
@@ -114,6 +142,8 @@ class _Done(_CompletionOperation):
 
 class _Complete(_CompletionOperation):
     __slots__ = ("by", "kind")
+
+    orders = RELEASE
 
     def __init__(self, loc: Completion, kind: str, by: int) -> None:
         super().__init__(loc)
@@ -129,8 +159,12 @@ class _Complete(_CompletionOperation):
 class _Reinit(_CompletionOperation):
     __slots__ = ()
 
+    orders = STORE
     kind = "reinit_completion"
 
     def run(self, task: Task, touched: list[int]) -> None:
-        touched.append(self.loc.writing)
-        self.loc.value = 0
+        completion = self.loc
+        touched.append(completion.writing)
+        if completion.value:
+            completion.trail = (completion.world.steps, task.comm)
+        completion.value = 0

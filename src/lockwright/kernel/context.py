@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockwright.core.buffering import IGNORES
 from lockwright.core.operation import Operation
 from lockwright.core.task import Context
 
@@ -18,7 +19,7 @@ def might_sleep(task: Task, what: str) -> None:
 
     Callers check `task.atomic` first, so that the usual case costs one test.
     """
-    world = task.done.world
+    world = task.world
     where = f"in {task.context.value} context" if task.context in SLEEPLESS else "in atomic context"
     world.warn(
         task,
@@ -32,6 +33,7 @@ class _MightSleep(Operation):
     __slots__ = ("what",)
 
     kind = "might_sleep"
+    buffering = IGNORES
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -52,6 +54,8 @@ def sleepable(what: str) -> Operation:
 class _Preempt(Operation):
     __slots__ = ("by",)
 
+    buffering = IGNORES
+
     def __init__(self, by: int) -> None:
         self.by = by
 
@@ -64,6 +68,38 @@ class _Preempt(Operation):
 
     def describe(self) -> str:
         return f"{self.kind}()"
+
+
+class _Relax(Operation):
+    __slots__ = ("kind",)
+
+    buffering = IGNORES
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind  # type: ignore[misc]  # each call has its own name
+
+    def run(self, task: Task, touched: list[int]) -> None:
+        if task.atomic and self.kind != "cpu_relax":
+            might_sleep(task, self.kind)
+
+    def describe(self) -> str:
+        return f"{self.kind}()"
+
+
+def cpu_relax() -> Operation:
+    """`await cpu_relax()`: a round of a loop that polls.  Such a loop has endless executions;
+    only the strategy that goes by states comes to an end with it."""
+    return _Relax("cpu_relax")
+
+
+def cond_resched() -> Operation:
+    """Lets others run, and so may sleep.  C: kernel/sched/core.c, __cond_resched()."""
+    return _Relax("cond_resched")
+
+
+def yield_() -> Operation:
+    """yield(): lets others run.  C: kernel/sched/syscalls.c, yield()."""
+    return _Relax("yield")
 
 
 def preempt_disable() -> Operation:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lockwright.core.location import Location
 from lockwright.core.lockuse import LockKey, LockUse
 from lockwright.core.operation import Operation
+from lockwright.core.orders import ACQUIRE, RELAXED, SHARED
 from lockwright.kernel.lockuse import Lock
 
 if TYPE_CHECKING:
@@ -55,7 +56,18 @@ class FairLock(Lock):
     @property
     def acquisitions(self) -> int:
         """How often it has been taken so far, by anybody.  For fairness rules."""
+        self.world.acc.append(self.reading)
         return self.value[3]
+
+    @property
+    def writer_queued(self) -> bool:
+        """Is a writer waiting in the queue?  For models that keep an account of fairness."""
+        self.world.acc.append(self.reading)
+        return any(writes for _, writes in self.value[2])
+
+    def lasting(self) -> dict[str, object]:
+        """For snapshots: how often it has been taken decides nothing."""
+        return {"value": self.value[:3]}
 
     def enter(
         self, task: Task, touched: list[int], *, writes: bool, barges: bool = False
@@ -114,6 +126,24 @@ class FairLock(Lock):
         if queue:
             self.grant(touched)
 
+    def retire(self, task: Task, touched: list[int]) -> None:
+        """The first half of a writer's `leave`: the task is done with it."""
+        touched.append(self.reading)
+        if self.world.on_release:
+            self.released(task)
+        if self.value[0] != task.index:
+            raise self.not_held(task, how=" for write")
+
+    def free(self, task: Task, touched: list[int]) -> None:
+        """The second half: the lock becomes free, and goes to whoever comes next."""
+        touched.append(self.writing)
+        writer, readers, queue, count = self.value
+        if writer != task.index:
+            raise self.not_held(task, how=" for write")
+        self.value = (FREE, readers, queue, count)
+        if queue:
+            self.grant(touched)
+
     def grant(self, touched: list[int]) -> None:
         """Let in those at the head of the queue for whom there is room now."""
         writer, readers, queue, count = self.value
@@ -137,7 +167,7 @@ class FairLock(Lock):
 class QueuedAcquire(Operation):
     """Base of the two-step acquires: `run` takes the lock or queues, and then `waiting` is set."""
 
-    __slots__ = ("loc", "subclass", "waiting")
+    __slots__ = ("loc", "orders", "subclass", "waiting")
 
     exclusive: ClassVar[bool] = False
     loc: FairLock
@@ -145,6 +175,7 @@ class QueuedAcquire(Operation):
     def __init__(self, loc: FairLock, subclass: int = 0) -> None:
         self.loc = loc
         self.subclass = subclass
+        self.orders = RELAXED  # type: ignore[misc]  # queueing orders nothing, getting it does
         self.waiting: GrantWait | None = None
 
     def __await__(self) -> Generator[Operation, Any, None]:
@@ -156,6 +187,7 @@ class QueuedAcquire(Operation):
         """Take the lock or queue; gives the result for the event list."""
         flag = self.loc.enter(task, touched, writes=self.exclusive, barges=barges)
         if flag is None:
+            self.orders = ACQUIRE if self.exclusive else ACQUIRE | SHARED  # type: ignore[misc]  # got
             if self.loc.world.on_acquire:
                 self.tell(task)
             return None
@@ -182,6 +214,7 @@ class GrantWait(Operation):
 
     blocking = True
     kind = "wait_for_grant"
+    after: tuple[Location, ...]
 
     def __init__(self, acquire: QueuedAcquire, flag: Location) -> None:
         self.acquire = acquire

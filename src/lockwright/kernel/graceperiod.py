@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lockwright.core.location import Location
 from lockwright.core.lockuse import LockUse
 from lockwright.core.operation import Operation
+from lockwright.core.orders import MB, RELAXED, RELEASE
 from lockwright.core.task import Context
 from lockwright.kernel.lockuse import Lock
 from lockwright.kernel.slab import Slab, check_alive, free_now
@@ -74,6 +75,14 @@ class Domain(Lock):
     def holders(self) -> list[int]:
         return [section.task.index for section in self.sections if not section.value]
 
+    def lasting(self) -> dict[str, object]:
+        """For snapshots: what is over holds nobody up, and who began first decides nothing."""
+        return {
+            "sections": sorted((s for s in self.sections if not s.value), key=_index),
+            "callbacks": [flag for flag in self.callbacks if not flag.value],
+            "newest": {index: flag for index, flag in self.newest.items() if not flag.value},
+        }
+
     def innermost(self, task: Task) -> Section | None:
         """The newest section of this domain that the task is in."""
         for section in reversed(open_sections(task)):
@@ -93,6 +102,10 @@ class Domain(Lock):
         """End a section within a step."""
         touched.append(section.writing)
         section.value = True
+        self.leave(section)
+
+    def leave(self, section: Section) -> None:
+        """The task is in the section no more, whatever others can see of that."""
         open_sections(section.task).remove(section)
 
     def snapshot(self, touched: list[int]) -> tuple[Location, ...]:
@@ -110,13 +123,19 @@ def _number(location: Location) -> int:
     return location.number
 
 
+def _index(section: Section) -> int:
+    return section.task.index
+
+
 class GraceWait(Operation):
     """Waits for the end of each section of a snapshot."""
 
     __slots__ = ("after", "lock", "text")
 
     blocking = True
+    orders = MB
     kind = "grace_period"
+    after: tuple[Location, ...]
 
     def __init__(self, lock: Domain, after: tuple[Location, ...], text: str) -> None:
         self.lock = lock
@@ -153,6 +172,7 @@ class Synchronize(Operation):
 
     __slots__ = ("loc", "waiting")
 
+    orders = RELEASE | MB
     loc: Domain
 
     def __init__(self, loc: Domain) -> None:
@@ -185,6 +205,7 @@ class Barrier(Operation):
 
     __slots__ = ("kind", "loc", "waiting")
 
+    orders = RELAXED
     loc: Domain
 
     def __init__(self, loc: Domain, kind: str) -> None:
@@ -212,6 +233,7 @@ class Call(Operation):
 
     __slots__ = ("callback", "invoke", "kind", "loc", "what")
 
+    orders = RELEASE
     loc: Domain
 
     def __init__(
@@ -251,6 +273,7 @@ class KfreeRcu(Operation):
 
     __slots__ = ("loc", "obj")
 
+    orders = RELEASE
     kind = "kfree_rcu"
     loc: Domain
 

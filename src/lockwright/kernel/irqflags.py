@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockwright.core.buffering import IGNORES
 from lockwright.core.operation import Operation
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ CALLS = {
 
 class _Switch(Operation):
     __slots__ = ("kind",)
+
+    buffering = IGNORES
 
     def __init__(self, kind: str) -> None:
         self.kind = kind  # type: ignore[misc]  # each call has its own name

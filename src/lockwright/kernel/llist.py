@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from lockwright.core.buffering import IGNORES
 from lockwright.core.errors import KernelOops
 from lockwright.core.location import Location
 from lockwright.core.operation import Operation
+from lockwright.core.orders import ATOMIC, RELAXED
 from lockwright.kernel.slab import Slab, check_alive
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class LList(Location, Generic[T]):
 class _Add(Operation, Generic[T]):
     __slots__ = ("loc", "node")
 
+    orders = ATOMIC
     kind = "llist_add"
     loc: LList[T]
 
@@ -73,6 +76,7 @@ class _Add(Operation, Generic[T]):
 class _DelAll(Operation, Generic[T]):
     __slots__ = ("loc",)
 
+    orders = ATOMIC
     kind = "llist_del_all"
     loc: LList[T]
 
@@ -90,6 +94,8 @@ class _DelAll(Operation, Generic[T]):
 class _Empty(Operation, Generic[T]):
     __slots__ = ("loc",)
 
+    orders = RELAXED
+    buffering = IGNORES
     kind = "llist_empty"
     loc: LList[T]
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar
 
 from lockwright.core.errors import KernelOops
 from lockwright.core.location import Location, Value
 from lockwright.core.lockuse import LockKey as LockClass
 from lockwright.core.lockuse import LockUse
+from lockwright.core.native import mypyc_attr
 
 if TYPE_CHECKING:
     from lockwright.core.task import Task
     from lockwright.core.world import World
 
 
-__all__ = ["Lock", "LockClass", "LockUse"]
+__all__ = ["Lock", "LockClass", "LockUse", "as_lock"]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Lock(Location):
     """Base of everything that the validator tracks: class, address, and a name for people.
 
@@ -25,14 +28,16 @@ class Lock(Location):
 
     __slots__ = ("address", "cls")
 
-    wait_inner = 3
-    wait_outer = 0
+    wait_inner: ClassVar[int] = 3
+    wait_outer: ClassVar[int] = 0
 
     def __init__(
         self, world: World, name: str, *, value: Value, cls: LockClass | None = None
     ) -> None:
         super().__init__(world, value, name)
-        self.cls = cls or LockClass(name, "", self.wait_outer, self.wait_inner)
+        if cls is None:
+            cls = _own_class(name, self.wait_outer, self.wait_inner)
+        self.cls = cls
         self.address = world.address()
 
     def holders(self) -> list[int]:
@@ -56,3 +61,15 @@ class Lock(Location):
         """The oops of a release by a task that does not hold it; `how` is ` for write`, say."""
         message = f"{task.comm} {does} {self.name}, which it does not hold{how}"
         return KernelOops("bad unlock balance", message, self.name)
+
+
+def as_lock(location: Location) -> Lock:
+    """The location of an operation on a lock, as what it is."""
+    assert isinstance(location, Lock), location
+    return location
+
+
+@cache
+def _own_class(name: str, wait_outer: int, wait_inner: int) -> LockClass:
+    """The class of a lock that is the only one of its class."""
+    return LockClass(name, "", wait_outer, wait_inner)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockwright.core.location import Value
+from lockwright.core.location import Location, Value
+from lockwright.core.native import mypyc_attr
 from lockwright.core.operation import Operation
+from lockwright.core.orders import ACQUIRE, RELEASE
 from lockwright.kernel.context import might_sleep
-from lockwright.kernel.lockuse import Lock, LockClass, LockUse
+from lockwright.kernel.lockuse import Lock, LockClass, LockUse, as_lock
 
 if TYPE_CHECKING:
     from lockwright.core.task import Task
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 FREE = -1
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Mutex(Lock):
     """A sleeping lock.  Invariant: `value` is the index of the owner, or FREE."""
 
@@ -48,16 +51,19 @@ class Mutex(Lock):
         return [] if self.value == FREE else [self.value]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class MutexLock(Operation):
     """mutex_lock(): waits while the mutex is owned."""
 
     __slots__ = ("loc", "subclass")
 
     blocking = True
+    enters = True
+    orders = ACQUIRE
     kind = "mutex_lock"
-    loc: Mutex
+    loc: Location  # a Mutex
 
-    def __init__(self, loc: Mutex, subclass: int = 0) -> None:
+    def __init__(self, loc: Location, subclass: int = 0) -> None:
         self.loc = loc
         self.subclass = subclass
 
@@ -70,7 +76,7 @@ class MutexLock(Operation):
 
     def attempt(self, task: Task) -> LockUse:
         """What the validator is told before the task waits."""
-        lock = self.loc
+        lock = as_lock(self.loc)
         return LockUse(lock.cls, self.subclass, lock.address, 0, False, self.kind)
 
     def run(self, task: Task, touched: list[int]) -> None:
@@ -80,9 +86,10 @@ class MutexLock(Operation):
             might_sleep(task, self.kind)
         lock.value = task.index
         if lock.world.on_acquire:
-            lock.taken(task, self.kind, subclass=self.subclass)
+            as_lock(lock).taken(task, self.kind, subclass=self.subclass)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class MutexLockNested(MutexLock):
     """mutex_lock_nested(): the same in another lockdep subclass."""
 
@@ -91,14 +98,16 @@ class MutexLockNested(MutexLock):
     kind = "mutex_lock_nested"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class _Trylock(Operation):
     __slots__ = ("loc",)
 
     conditional = True
+    orders = ACQUIRE
     kind = "mutex_trylock"
-    loc: Mutex
+    loc: Location  # a Mutex
 
-    def __init__(self, loc: Mutex) -> None:
+    def __init__(self, loc: Location) -> None:
         self.loc = loc
 
     def run(self, task: Task, touched: list[int]) -> bool:
@@ -109,27 +118,30 @@ class _Trylock(Operation):
         touched.append(lock.writing)
         lock.value = task.index
         if lock.world.on_acquire:
-            lock.taken(task, self.kind, trylock=True)
+            as_lock(lock).taken(task, self.kind, trylock=True)
         return True
 
     def writes_at(self, value: Value) -> bool:
         return bool(value == FREE)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class _Unlock(Operation):
     __slots__ = ("loc",)
 
+    orders = RELEASE
+    leaves = True
     kind = "mutex_unlock"
-    loc: Mutex
+    loc: Location  # a Mutex
 
-    def __init__(self, loc: Mutex) -> None:
+    def __init__(self, loc: Location) -> None:
         self.loc = loc
 
     def run(self, task: Task, touched: list[int]) -> None:
         lock = self.loc
         touched.append(lock.writing)
         if lock.world.on_release:
-            lock.released(task)
+            as_lock(lock).released(task)
         if lock.value != task.index:
-            raise lock.not_held(task)
+            raise as_lock(lock).not_held(task)
         lock.value = FREE

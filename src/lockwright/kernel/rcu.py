@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockwright.core.buffering import IGNORES, STORES
 from lockwright.core.lockuse import LockKey, LockUse
 from lockwright.core.operation import Operation
+from lockwright.core.orders import LOAD_ACQUIRE, RELEASE
 from lockwright.kernel.context import might_sleep
 from lockwright.kernel.graceperiod import (
     Barrier,
@@ -77,6 +79,8 @@ class _ReadLock(Operation):
 
     __slots__ = ("loc",)
 
+    orders = LOAD_ACQUIRE
+    buffering = IGNORES
     kind = "rcu_read_lock"
     loc: Rcu
 
@@ -99,8 +103,10 @@ class _ReadLock(Operation):
 
 
 class _ReadUnlock(Operation):
-    __slots__ = ("loc",)
+    __slots__ = ("loc", "section")
 
+    orders = RELEASE
+    buffering = STORES
     kind = "rcu_read_unlock"
     loc: Rcu
 
@@ -108,19 +114,36 @@ class _ReadUnlock(Operation):
         self.loc = loc
 
     def run(self, task: Task, touched: list[int]) -> None:
+        if self.retire(task, touched):
+            self.land(task, touched)
+
+    def retire(self, task: Task, touched: list[int]) -> bool:
+        """What is done at once: the task is in the section no more; False if that tells nobody."""
         rcu = self.loc
         section = rcu.innermost(task)
         if section is None:
             rcu.world.warn(
                 task, rcu.misuse, f"{task.comm} ends an RCU read section, but is in none"
             )
-            return
+            return False
         task.atomic -= 1
         section.depth -= 1
         if not section.depth:
-            rcu.end(section, touched)
+            self.section = section
+            rcu.leave(section)
         if rcu.world.on_release:
             rcu.released(task)
+        return not section.depth
+
+    def land(self, task: Task, touched: list[int]) -> None:
+        """Others can see that the section is over."""
+        section = self.section
+        touched.append(section.writing)
+        section.value = True
+
+    def target(self) -> int:
+        """The number of the location that it stores to."""
+        return self.section.number
 
     def describe(self) -> str:
         return f"{self.kind}()"

@@ -3,18 +3,22 @@
 Source: include/linux/list.h, include/linux/rculist.h.
 
 Writers are serialised by a lock of the model's; what they all write, the list itself stands for
-(the head's `prev`).  Readers touch only the links they follow.  `list_add_tail` and
-`list_add_tail_rcu` do the same here, where memory is sequentially consistent; the data-race check
-tells them apart by `publishes`.
+(the head's `prev`).  Readers touch only the links they follow, with rcu_dereference().
+`list_add_tail` and `list_add_tail_rcu` do the same here, where memory is sequentially consistent.
+For the data-race check they differ: to make a link lead to a node is a marked store with both,
+but a release with the second one only.  What else a writer touches are plain accesses: the head's
+`prev`, the links of a node that it adds, poisons or overwrites.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from lockwright.core.buffering import IGNORES
 from lockwright.core.errors import KernelOops
 from lockwright.core.location import Location
 from lockwright.core.operation import Operation
+from lockwright.core.orders import EVERY, LOAD_ACQUIRE, PLAIN, RELAXED, STORE, STORE_RELEASE
 from lockwright.kernel.slab import Slab, check_alive
 
 if TYPE_CHECKING:
@@ -29,10 +33,15 @@ NULL = "NULL"
 
 class Link(Location):
     """One `next` pointer.  `value` is the node it leads to, None at the end of the list, POISON
-    after list_del(), or NULL where the memory has been put to another use.
+    after list_del(), or NULL where the memory has been put to another use.  `field` names it in
+    reports of data races.
     """
 
     __slots__ = ()
+
+    def __init__(self, world: World, name: str, field: str = "") -> None:
+        super().__init__(world, None, name)
+        world.names.fields[self.number] = field or name
 
 
 class ListHead(Location, Generic[S]):
@@ -49,7 +58,8 @@ class ListHead(Location, Generic[S]):
 
     def __init__(self, world: World, name: str) -> None:
         super().__init__(world, (), name)
-        self.head = Link(world, None, f"{name}.next")
+        world.names.fields[self.number] = f"{name}.prev"
+        self.head = Link(world, f"{name}.next")
         self.links: dict[S, Link] = {}
 
     def add_tail(self, node: S) -> Operation:
@@ -129,7 +139,7 @@ class _Write(Operation, Generic[S]):
     __slots__ = ("kind", "loc", "node")
 
     stable = False
-    publishes: ClassVar[bool] = False
+    orders = PLAIN | STORE
     loc: ListHead[S]
 
     def __init__(self, loc: ListHead[S], node: S, kind: str) -> None:
@@ -162,7 +172,8 @@ class _Add(_Write[S]):
             raise self.corrupt(task, "already on")
         link = lst.links.get(node)
         if link is None:
-            link = lst.links[node] = Link(lst.world, None, f"{node.name}->next")
+            field = f"{node.cache or type(node).__name__}->list.next"
+            link = lst.links[node] = Link(lst.world, f"{node.name}->next", field)
         at = len(nodes) if "tail" in self.kind else 0
         before = lst.link_before(at, touched)
         link.value = before.value
@@ -175,7 +186,7 @@ class _Add(_Write[S]):
 class _Publish(_Add[S]):
     __slots__ = ()
 
-    publishes = True
+    orders = PLAIN | STORE_RELEASE
 
 
 class _Delete(_Write[S]):
@@ -193,12 +204,12 @@ class _Delete(_Write[S]):
         link = lst.links[node]
         before = lst.link_before(at, touched)
         before.value = link.value
-        touched.append(before.writing)
         if self.kind == "list_del":
             link.value = POISON
             touched.append(link.writing)
         else:
             touched.append(link.reading)
+        touched.append(before.writing)
         lst.value = nodes[:at] + nodes[at + 1 :]
 
 
@@ -206,6 +217,7 @@ class _Overwrite(_Write[S]):
     __slots__ = ()
 
     stable = True
+    orders = PLAIN
 
     def run(self, task: Task, touched: list[int]) -> None:
         lst = self.loc
@@ -224,6 +236,8 @@ class _Overwrite(_Write[S]):
 class _First(Operation, Generic[S]):
     __slots__ = ("loc",)
 
+    orders = LOAD_ACQUIRE
+    buffering = IGNORES
     kind = "list_first"
     loc: ListHead[S]
 
@@ -240,6 +254,8 @@ class _First(Operation, Generic[S]):
 class _Next(Operation, Generic[S]):
     __slots__ = ("loc", "node")
 
+    orders = LOAD_ACQUIRE | EVERY  # of the node's life, too
+    buffering = IGNORES
     kind = "list_next"
     loc: ListHead[S]
 
@@ -272,6 +288,8 @@ class _Next(Operation, Generic[S]):
 class _Empty(Operation, Generic[S]):
     __slots__ = ("loc",)
 
+    orders = RELAXED
+    buffering = IGNORES
     kind = "list_empty"
     loc: ListHead[S]
 

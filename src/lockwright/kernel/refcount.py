@@ -2,6 +2,10 @@
 
 Source: include/linux/refcount.h, lib/refcount.c, include/linux/kref.h, lib/lockref.c.
 
+What they order: taking a reference nothing (whoever takes one has the object already), dropping
+one is a release, and dropping the last one an acquire as well; of a lockref nothing does.
+Source: Documentation/core-api/refcount-vs-atomic.rst; lib/lockref.c, CMPXCHG_LOOP().
+
 A count that is part of an object names it as its `owner`: touching the count of a freed object is
 a use-after-free.
 """
@@ -11,8 +15,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from lockwright.core.buffering import IGNORES
 from lockwright.core.location import Location
 from lockwright.core.operation import Operation
+from lockwright.core.orders import ACQUIRE_RELEASE, RELAXED, RELEASE
 from lockwright.kernel.slab import Slab, check_alive
 
 if TYPE_CHECKING:
@@ -36,6 +42,7 @@ class Count(Location):
     ) -> None:
         super().__init__(world, value, name or (owner.describe() if owner is not None else ""))
         self.owner = owner
+        world.names.fields[self.number] = f"{self.name}.count" if self.name else "count"
 
     @property
     def count(self) -> int:
@@ -136,13 +143,14 @@ class Change(NamedTuple):
 class _CountUpdate(Operation):
     """An atomic operation on a count; one that changes nothing is a read."""
 
-    __slots__ = ("change", "kind", "loc")
+    __slots__ = ("change", "kind", "loc", "orders")
 
     conditional = True
     loc: Count
 
     def __init__(self, loc: Count, change: Callable[[int], Change], kind: str) -> None:
         self.loc = loc
+        self.orders = RELAXED  # type: ignore[misc]  # depends on what it finds
         self.change = change
         self.kind = kind  # type: ignore[misc]  # each call has its own name
 
@@ -154,7 +162,18 @@ class _CountUpdate(Operation):
             touched.append(self.loc.writing)
         else:
             touched.append(self.loc.reading)
-        return self.loc.update(task, touched, self.change, self.kind)
+        result = self.loc.update(task, touched, self.change, self.kind)
+        if self.change is _dec:
+            self.orders = RELEASE  # type: ignore[misc]  # as above
+        elif self.change is _dec_and_test:
+            self.orders = ACQUIRE_RELEASE if result else RELEASE  # type: ignore[misc]  # as above
+        return result
+
+
+class _CountRead(_CountUpdate):
+    __slots__ = ()
+
+    buffering = IGNORES
 
 
 class _LockrefUpdate(Operation):
@@ -165,6 +184,7 @@ class _LockrefUpdate(Operation):
     stable = False
     blocking = True
     writes = False
+    orders = RELAXED
     loc: Location
 
     def __init__(
@@ -189,7 +209,7 @@ class _LockrefUpdate(Operation):
 
 def refcount_read(ref: Refcount) -> Operation:
     """`n = await refcount_read(ref)`"""
-    return _CountUpdate(ref, _read, "refcount_read")
+    return _CountRead(ref, _read, "refcount_read")
 
 
 def refcount_inc(ref: Refcount) -> Operation:

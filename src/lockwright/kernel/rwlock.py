@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockwright.core.buffering import DRAINS, STORES
 from lockwright.core.lockuse import LockKey, LockUse
 from lockwright.core.operation import Operation
+from lockwright.core.orders import ACQUIRE, RELEASE, SHARED
 from lockwright.kernel.context import SLEEPLESS
 from lockwright.kernel.fairlock import FREE, FairLock, FairValue, QueuedAcquire
 
@@ -64,6 +66,8 @@ class RwLock(FairLock):
 class _QueuedRead(QueuedAcquire):
     __slots__ = ("recursive",)
 
+    enters = True
+    shares = True
     kind = "read_lock"
 
     def __init__(self, loc: RwLock, *, recursive: bool) -> None:
@@ -85,6 +89,7 @@ class _QueuedRead(QueuedAcquire):
 class _QueuedWrite(QueuedAcquire):
     __slots__ = ()
 
+    enters = True
     kind = "write_lock"
     exclusive = True
 
@@ -99,6 +104,7 @@ class _Plain(Operation):
     __slots__ = ("loc",)
 
     blocking = True
+    enters = True
     loc: RwLock
 
     def __init__(self, loc: RwLock) -> None:
@@ -108,6 +114,9 @@ class _Plain(Operation):
 class _PlainRead(_Plain):
     __slots__ = ()
 
+    orders = ACQUIRE | SHARED
+
+    shares = True
     kind = "read_lock"
 
     def ready(self, value: FairValue) -> bool:
@@ -129,6 +138,8 @@ class _PlainRead(_Plain):
 class _PlainWrite(_Plain):
     __slots__ = ()
 
+    orders = ACQUIRE
+
     kind = "write_lock"
 
     def ready(self, value: FairValue) -> bool:
@@ -149,7 +160,7 @@ class _PlainWrite(_Plain):
 
 
 class _Trylock(Operation):
-    __slots__ = ("exclusive", "kind", "loc")
+    __slots__ = ("exclusive", "kind", "loc", "orders")
 
     conditional = True
     loc: RwLock
@@ -158,6 +169,7 @@ class _Trylock(Operation):
         self.loc = loc
         self.exclusive = exclusive
         self.kind = "write_trylock" if exclusive else "read_trylock"  # type: ignore[misc]  # two
+        self.orders = ACQUIRE if exclusive else ACQUIRE | SHARED  # type: ignore[misc]  # two
 
     def writes_at(self, value: FairValue) -> bool:
         return FairLock.may_enter(value, writes=self.exclusive, barges=not self.exclusive)
@@ -174,7 +186,11 @@ class _Trylock(Operation):
 
 
 class _Unlock(Operation):
-    __slots__ = ("exclusive", "kind", "loc")
+    """read_unlock() is a read-modify-write, write_unlock() a store, which a buffer can delay."""
+
+    __slots__ = ("exclusive", "kind", "loc", "orders")
+
+    leaves = True
 
     loc: RwLock
 
@@ -182,7 +198,26 @@ class _Unlock(Operation):
         self.loc = loc
         self.exclusive = exclusive
         self.kind = "write_unlock" if exclusive else "read_unlock"  # type: ignore[misc]  # two
+        self.orders = RELEASE if exclusive else RELEASE | SHARED  # type: ignore[misc]  # two
 
     def run(self, task: Task, touched: list[int]) -> None:
         self.loc.leave(task, touched, writes=self.exclusive)
         task.atomic -= 1
+
+    @property
+    def buffering(self) -> int:  # type: ignore[override]  # one class serves both calls
+        return STORES if self.exclusive else DRAINS
+
+    def retire(self, task: Task, touched: list[int]) -> bool:
+        """What is done at once: the writer holds the lock no more."""
+        self.loc.retire(task, touched)
+        task.atomic -= 1
+        return True
+
+    def land(self, task: Task, touched: list[int]) -> None:
+        """Others find the lock free."""
+        self.loc.free(task, touched)
+
+    def target(self) -> int:
+        """The number of the location that it stores to."""
+        return self.loc.number

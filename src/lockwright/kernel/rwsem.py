@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockwright.core.operation import Operation
+from lockwright.core.orders import ACQUIRE, RELAXED, RELEASE, SHARED
 from lockwright.kernel.context import might_sleep
 from lockwright.kernel.fairlock import FREE, FairLock, FairValue, QueuedAcquire
 
@@ -72,6 +73,8 @@ class RwSem(FairLock):
 class _DownRead(QueuedAcquire):
     __slots__ = ()
 
+    enters = True
+    shares = True
     kind = "down_read"
 
     def run(self, task: Task, touched: list[int]) -> str | None:
@@ -83,6 +86,7 @@ class _DownRead(QueuedAcquire):
 class _DownWrite(QueuedAcquire):
     __slots__ = ()
 
+    enters = True
     kind = "down_write"
     exclusive = True
 
@@ -117,6 +121,7 @@ class _DownReadTrylock(_RwSemOperation):
     __slots__ = ()
 
     conditional = True
+    orders = ACQUIRE | SHARED
     kind = "down_read_trylock"
 
     def writes_at(self, value: FairValue) -> bool:
@@ -134,6 +139,7 @@ class _DownWriteTrylock(_RwSemOperation):
     __slots__ = ()
 
     conditional = True
+    orders = ACQUIRE
     kind = "down_write_trylock"
 
     def writes_at(self, value: FairValue) -> bool:
@@ -150,6 +156,8 @@ class _DownWriteTrylock(_RwSemOperation):
 class _UpRead(_RwSemOperation):
     __slots__ = ()
 
+    orders = RELEASE | SHARED
+    leaves = True
     kind = "up_read"
 
     def run(self, task: Task, touched: list[int]) -> None:
@@ -159,6 +167,8 @@ class _UpRead(_RwSemOperation):
 class _UpWrite(_RwSemOperation):
     __slots__ = ()
 
+    orders = RELEASE
+    leaves = True
     kind = "up_write"
 
     def run(self, task: Task, touched: list[int]) -> None:
@@ -170,6 +180,7 @@ class _DowngradeWrite(_RwSemOperation):
 
     __slots__ = ()
 
+    orders = RELEASE
     kind = "downgrade_write"
 
     def run(self, task: Task, touched: list[int]) -> None:
@@ -192,6 +203,7 @@ class _Poll(_RwSemOperation):
 
     blocking = True
     writes = False
+    orders = RELAXED
     kind = "msleep"
 
     def __init__(self, loc: RwSem, milliseconds: int) -> None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
+from lockwright.core.buffering import IGNORES
 from lockwright.core.errors import KernelOops
 from lockwright.core.location import Location, Value
 from lockwright.core.operation import Operation
+from lockwright.core.orders import RELAXED
 from lockwright.kernel.context import might_sleep
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ class Slab:
         cls._fields = tuple(fields)
 
     def __init__(self, world: World, name: str = "") -> None:
+        self.world = world
         creator = world.creator
         made = creator.objects_made
         creator.objects_made = made + 1
@@ -105,23 +108,42 @@ class Slab:
         # under another schedule the task's nth object may be of another class
         codes = known[made].get(self.__class__)
         if codes is None:
-            codes = known[made][self.__class__] = [-1] * len(self._fields)
+            codes = known[made][self.__class__] = self._adopted(known[made])
         self._codes = codes
         self._values = [field.default for field in self._fields]
-        self.world = world
         self.name = name
         self.address = world.address()
         self.life = Location(world, None, f"life of {name}")
         self.born = ""
         world.objects.append(self)
 
+    def _adopted(self, known: dict[type | str, list[int]]) -> list[int]:
+        """The codes of the first object of its class in this place: what another process told of
+        it by the class's name (`explore/portable.py`), and -1."""
+        cls = type(self)
+        codes = known.pop(f"{cls.__module__}.{cls.__qualname__}", [])
+        codes.extend([-1] * (len(self._fields) - len(codes)))
+        for index, code in enumerate(codes):
+            if code >= 0:
+                self._named(index, code >> 1)
+        return codes
+
+    def _named(self, index: int, number: int) -> None:
+        what = f"{self.cache or type(self).__name__}->{self._fields[index].name}"
+        self.world.names.fields[number] = what
+
     def _number(self, index: int) -> int:
-        names = self.world.names
-        number = names.new_location()
-        names.fields[number] = f"{self.cache or type(self).__name__}->{self._fields[index].name}"
+        number = self.world.names.new_location()
+        self._named(index, number)
         code = 2 * number
         self._codes[index] = code
         return code
+
+    def location_of(self, field: str) -> int:
+        """The number of a field's location."""
+        index = getattr(type(self), field).index
+        code = self._codes[index]
+        return (code if code >= 0 else self._number(index)) >> 1
 
     @property
     def alive(self) -> bool:
@@ -131,6 +153,10 @@ class Slab:
     def peek(self, field: str) -> Value:
         """A field's value, unseen by the machine.  For rules and reports."""
         return self._values[getattr(type(self), field).index]
+
+    def poke(self, field: str, value: Value) -> None:
+        """Change a field, unseen by the machine.  For what stands in for the machine's memory."""
+        self._values[getattr(type(self), field).index] = value
 
     def describe(self) -> str:
         """Kind and name: `eventfs_file kp1`."""
@@ -161,6 +187,8 @@ class _Allocate(Operation):
 
     kind = "kmalloc"
     chooses = True
+    orders = RELAXED
+    buffering = IGNORES
 
     def __init__(self, what: str, make: Callable[[], Any], faults: Faults, *, sleeps: bool) -> None:
         self.what = what
@@ -223,6 +251,7 @@ def kmalloc(world: World, make: Callable[[], S], what: str, *, atomic: bool = Fa
 class _Free(Operation):
     __slots__ = ("obj",)
 
+    orders = RELAXED
     kind = "kfree"
 
     def __init__(self, obj: Slab) -> None:

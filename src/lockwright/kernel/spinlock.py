@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockwright.core.buffering import STORES
 from lockwright.core.lockuse import LockKey, LockUse
 from lockwright.core.operation import Operation
+from lockwright.core.orders import ACQUIRE, RELEASE
 from lockwright.kernel import irqflags
 from lockwright.kernel.lockuse import Lock
 
@@ -101,6 +103,8 @@ class SpinLockLock(_SpinLockOperation):
     __slots__ = ("subclass",)
 
     blocking = True
+    enters = True
+    orders = ACQUIRE
 
     def __init__(self, loc: SpinLock, kind: str, subclass: int = 0) -> None:
         super().__init__(loc, kind)
@@ -133,6 +137,7 @@ class _Trylock(_SpinLockOperation):
     __slots__ = ()
 
     conditional = True
+    orders = ACQUIRE
 
     def writes_at(self, value: int) -> bool:
         return value == FREE
@@ -151,7 +156,17 @@ class _Trylock(_SpinLockOperation):
 
 
 class _Unlock(_SpinLockOperation):
+    """spin_unlock() and its variants.
+
+    With a store buffer the lock word is freed when the store lands; the task, the validator and
+    the rules are done with the lock before.
+    """
+
     __slots__ = ()
+
+    orders = RELEASE
+    leaves = True
+    buffering = STORES
 
     def run(self, task: Task, touched: list[int]) -> None:
         lock = self.loc
@@ -165,3 +180,29 @@ class _Unlock(_SpinLockOperation):
         after = AFTER_UNLOCK.get(self.kind)
         if after is not None:
             after(task)
+
+    def retire(self, task: Task, touched: list[int]) -> bool:
+        """What is done at once: the task holds the lock no more."""
+        lock = self.loc
+        touched.append(lock.reading)
+        if lock.world.on_release:
+            lock.released(task)
+        if lock.value != task.index:
+            raise lock.not_held(task)
+        task.atomic -= 1
+        after = AFTER_UNLOCK.get(self.kind)
+        if after is not None:
+            after(task)
+        return True
+
+    def land(self, task: Task, touched: list[int]) -> None:
+        """Others find the lock free."""
+        lock = self.loc
+        touched.append(lock.writing)
+        if lock.value != task.index:
+            raise lock.not_held(task)
+        lock.value = FREE
+
+    def target(self) -> int:
+        """The number of the location that it stores to."""
+        return self.loc.number

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lockwright.core.lockuse import LockUse
 from lockwright.core.operation import Operation
+from lockwright.core.orders import LOAD_ACQUIRE, RELEASE
 from lockwright.kernel.context import might_sleep
 from lockwright.kernel.graceperiod import (
     Barrier,
@@ -69,6 +70,7 @@ async def srcu_invoke_callbacks(grace_period: GraceWait, callback: Callback) -> 
 class _ReadLock(Operation):
     __slots__ = ("loc",)
 
+    orders = LOAD_ACQUIRE
     kind = "srcu_read_lock"
     loc: Srcu
 
@@ -86,6 +88,7 @@ class _ReadLock(Operation):
 class _ReadUnlock(Operation):
     __slots__ = ("idx", "loc")
 
+    orders = RELEASE
     kind = "srcu_read_unlock"
     loc: Srcu
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lockwright.core.location import Location
 from lockwright.core.lockuse import LockKey
 from lockwright.core.operation import Operation
+from lockwright.core.orders import ACQUIRE_RELEASE, READ_RELEASES, RELAXED
 from lockwright.core.task import Context, Task
 from lockwright.kernel.context import might_sleep
 from lockwright.kernel.lockuse import Lock
@@ -88,6 +89,7 @@ class _QueueWork(Operation):
     __slots__ = ("loc", "queue")
 
     conditional = True
+    orders = ACQUIRE_RELEASE | READ_RELEASES
     kind = "queue_work"
     loc: Work
 
@@ -113,7 +115,7 @@ class _QueueWork(Operation):
         work.cancelled = [False]
         start = _Start(work, queue, tuple(before))
         worker = work.world.spawn(process_one_work(start), "kworker", context=Context.WORKQUEUE)
-        worker.comm = f"kworker/u8:{worker.number}"
+        worker.comm = f"kworker/u8:{worker.name.label}"
         worker.done.name = f"exit of {worker.comm}"
         worker.local["workqueue"] = f"{queue.name} {getattr(work.fn, '__name__', work.name)}"
         work.worker = worker
@@ -131,7 +133,9 @@ class _Start(Operation):
     __slots__ = ("after", "cancelled", "queue", "work")
 
     blocking = True
+    orders = ACQUIRE_RELEASE
     kind = "process_one_work"
+    after: tuple[Location, ...]
 
     def __init__(self, work: Work, queue: WorkQueue, after: tuple[Location, ...]) -> None:
         self.work = work
@@ -162,7 +166,9 @@ class _WorkWait(Operation):
     __slots__ = ("after", "cancels", "lock", "text")
 
     blocking = True
+    orders = RELAXED
     kind = "wait_for_worker"
+    after: tuple[Location, ...]
 
     def __init__(
         self, lock: Lock, after: tuple[Location, ...], text: str, *, cancels: Work | None = None
@@ -190,6 +196,7 @@ class _Flush(Operation):
 
     __slots__ = ("loc", "waiting")
 
+    orders = RELAXED
     loc: Lock
 
     def __init__(self, loc: Lock) -> None:
@@ -234,6 +241,7 @@ class _FlushWork(_Flush):
 class _CancelWork(_Flush):
     __slots__ = ("kind",)
 
+    orders = ACQUIRE_RELEASE
     loc: Work
 
     def __init__(self, work: Work, kind: str) -> None:
