@@ -1,6 +1,8 @@
-"""How fast the explorer is, against a bare loop over the same coroutines in the same run.
+"""How fast the explorer is: against peers, against earlier releases, and against a bare loop.
 
+programs    the published programs, at any size
 cases       what is explored
-yardstick   the bare loop, and the measurement
+yardstick   the bare loop and the plain one, and the measurement
+history     what peers and earlier releases took
 memory      how much a long search holds
 """

@@ -1,4 +1,4 @@
-"""`python -m stress.benchmarks`: speed against the yardstick, memory, or a profile."""
+"""`python -m stress.benchmarks`: speed against peers, releases and a floor; memory; a profile."""
 
 from __future__ import annotations
 
@@ -6,13 +6,25 @@ import argparse
 import cProfile
 import pstats
 import sys
+from pathlib import Path
 
+import lockwright
+from lockwright.core import world
 from lockwright.core.errors import LockwrightError
 from stress.benchmarks.cases import NAMES, case_of
+from stress.benchmarks.history import baseline, cost_then, peers, peers_of, record
 from stress.benchmarks.memory import growth
-from stress.benchmarks.yardstick import measure, search
+from stress.benchmarks.yardstick import Measured, measure, search
 
 PROFILE_ROWS = 30
+COMPILED = Path(world.__file__).suffix != ".py"
+REMARKS = """\
+bare: the cost of a search in bare loops over the same coroutines (floor: the most it may be).
+steps: the cost of an execution in steps of a plain loop that is no part of this project; `then`
+is what the last release took, `faster` how many times that is.
+Nidhugg (optimal), GenMC: our executions a second over theirs, as recorded on another machine:
+they only say something where the machines are alike.  ~ recorded for a larger program.
++ the first executions of a larger search."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,31 +34,49 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--repetitions", type=int, default=5, metavar="N", help="best of N")
     parser.add_argument("--memory", action="store_true", help="100,000 executions of one search")
     parser.add_argument("--profile", metavar="NAME", help="where the time of a search goes")
+    parser.add_argument("--record", action="store_true", help="write this release's costs down")
     options = parser.parse_args(arguments)
     try:
         if options.memory:
             return _memory()
         if options.profile:
             return _profile(options.profile)
-        return _speed(options.names or list(NAMES), options.repetitions)
+        found = _speed(options.names or list(NAMES), options.repetitions)
     except LockwrightError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_status
+    if options.record:
+        record(lockwright.__version__, {each.name: round(each.cost, 1) for each in found})
+    return 1 if any(each.over for each in found) else 0
 
 
-def _speed(names: list[str], repetitions: int) -> int:
-    _say(f"{'case':28}{'executions/s':>14}{'steps/s':>12}{'ratio':>8}{'floor':>8}")
-    over = False
-    for name in names:
-        found = measure(case_of(name), max(repetitions, 1))
-        floor = "" if found.floor is None else f"{found.floor:.0f}"
-        verdict = "" if found.floor is None else "  over" if found.over else "  ok"
-        over = over or found.over
+def _speed(names: list[str], repetitions: int) -> list[Measured]:
+    cases = [case_of(name) for name in names]
+    known, releases = peers(), baseline()
+    _say(f"lockwright {lockwright.__version__}, {'compiled' if COMPILED else 'plain Python'}\n")
+    _say(
+        f"{'program':26}{'executions':>11}{'a second':>10}{'steps/s':>11}{'bare':>6}{'floor':>6}"
+        f"{'steps':>9}{'then':>9}{'faster':>8}{'Nidhugg':>9}{'GenMC':>8}"
+    )
+    found = []
+    for case in cases:
+        one = measure(case, max(repetitions, 1))
+        found.append(one)
+        then = cost_then(releases, one.name, lockwright.__version__)
+        theirs = peers_of(known, one.name)
+        like = "" if theirs is None or theirs.alike else "~"
         _say(
-            f"{found.name:28}{found.executions / found.search:14,.0f}"
-            f"{found.steps / found.search:12,.0f}{found.ratio:8.1f}{floor:>8}{verdict}"
+            f"{one.name:26}{one.executions:10,}{' ' if one.whole else '+'}{one.rate:10,.0f}"
+            f"{1 / one.search:11,.0f}{one.ratio:6.1f}"
+            f"{'' if one.floor is None else f'{one.floor:.0f}':>6}{one.cost:9,.0f}"
+            f"{'' if then is None else f'{then:,.0f}':>9}"
+            f"{'' if then is None else f'{then / one.cost:.2f}':>8}"
+            f"{'' if theirs is None else f'{like}{one.rate / theirs.nidhugg:.2f}':>9}"
+            f"{'' if theirs is None else f'{like}{one.rate / theirs.genmc:.2f}':>8}"
+            f"{'  over' if one.over else ''}"
         )
-    return 1 if over else 0
+    _say(f"\n{REMARKS}")
+    return found
 
 
 def _memory() -> int:
@@ -59,7 +89,7 @@ def _memory() -> int:
 def _profile(name: str) -> int:
     case = case_of(name)
     profile = cProfile.Profile()
-    profile.runcall(search, case.make)
+    profile.runcall(search, case)
     pstats.Stats(profile, stream=sys.stdout).sort_stats("tottime").print_stats(PROFILE_ROWS)
     return 0
 
