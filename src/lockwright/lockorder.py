@@ -9,9 +9,11 @@ from lockwright.check.rule import Rule
 from lockwright.core.finding import Finding
 from lockwright.core.frame import Frame
 from lockwright.core.lockuse import LockUse
+from lockwright.core.race import RaceReport
 from lockwright.core.task import Context, Task
 from lockwright.core.world import World
 from lockwright.lockdep import Report, TaskLocks, Validator
+from lockwright.report.race import format_race
 from lockwright.report.splat import format_report
 
 
@@ -59,9 +61,13 @@ class LockOrder(Rule):
 
     def text(self, finding: Finding) -> str:
         """The finding as the kernel would print it."""
-        if finding.report is not None:
-            return format_report(finding.report, ident=self.ident)
-        return ""
+        if isinstance(finding.report, RaceReport):
+            return format_race(finding.report, ident=self.ident)
+        return "" if finding.report is None else self.report_text(finding.report)
+
+    def report_text(self, report: Report) -> str:
+        """A report of the validator as the kernel would print it."""
+        return format_report(report, ident=self.ident)
 
     def _locks_of(self, task: Task) -> TaskLocks:
         tasks = self.tasks

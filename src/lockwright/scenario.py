@@ -17,9 +17,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from lockwright.core.errors import UsageError
+from lockwright.core.promise import Goal
 from lockwright.core.world import World
+from lockwright.kernel.storebuffer import SC, check_memory, use_memory
 
 Parameter = bool | int | str
+MEMORY = "memory"
+"""The parameter that every scenario has: the memory model, sequential consistency if not given."""
 Build = Callable[..., None]
 Check = Callable[[World], Iterable[str]]
 """Says, of a world whose execution has ended, which promises are broken; sentences."""
@@ -29,7 +33,11 @@ Outcome = Callable[[World], str]
 
 @dataclass(frozen=True)
 class Scenario:
-    """One situation to explore.  Immutable; `variant` and `with_parameters` make others."""
+    """One situation to explore.  Immutable; `variant` and `with_parameters` make others.
+
+    `at_end` holds the promises of every execution that ends well, `sometimes` the goals that some
+    execution has to reach.  `parameters` holds MEMORY only where stores can be delayed.
+    """
 
     name: str
     build: Build
@@ -38,6 +46,7 @@ class Scenario:
     at_end: tuple[Check, ...] = ()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     outcome: Outcome | None = None
+    sometimes: tuple[Goal, ...] = ()
 
     @property
     def design(self) -> str:
@@ -49,9 +58,20 @@ class Scenario:
         """The part after the colon: `open_vs_lookup`."""
         return self.name.partition(":")[2]
 
+    @property
+    def memory(self) -> str:
+        """The memory model: `sc`, `tso` or `pso`."""
+        return str(self.parameters.get(MEMORY, SC))
+
+    @property
+    def arguments(self) -> dict[str, Parameter]:
+        """The parameters that `build` is called with."""
+        return {key: value for key, value in self.parameters.items() if key != MEMORY}
+
     def set_up(self, world: World) -> None:
         """Build the world and spawn the tasks."""
-        self.build(world, **self.parameters)
+        use_memory(world, self.memory)
+        self.build(world, **self.arguments)
 
     def variant(
         self,
@@ -59,6 +79,7 @@ class Scenario:
         *,
         title: str = "",
         at_end: tuple[Check, ...] | None = None,
+        sometimes: tuple[Goal, ...] | None = None,
         **parameters: Parameter,
     ) -> Scenario:
         """The same scenario under another name, with other parameters."""
@@ -68,12 +89,19 @@ class Scenario:
             name=f"{self.design}:{case}",
             title=title or self.title,
             at_end=self.at_end if at_end is None else at_end,
+            sometimes=self.sometimes if sometimes is None else sometimes,
         )
 
     def with_parameters(self, given: Mapping[str, str]) -> Scenario:
         """Parameters from text.  Raises UsageError for an unknown name or an impossible value."""
         parameters = dict(self.parameters)
         for key, text in given.items():
+            if key == MEMORY:
+                check_memory(text)
+                parameters.pop(key, None)
+                if text != SC:
+                    parameters[key] = text
+                continue
             if key not in parameters:
                 known = ", ".join(parameters) or "none"
                 raise UsageError(f"{self.name} has no parameter {key!r}; it has: {known}")
@@ -86,6 +114,7 @@ def scenario(
     *,
     release: str = "lockwright",
     at_end: tuple[Check, ...] = (),
+    sometimes: tuple[Goal, ...] = (),
     **parameters: Parameter,
 ) -> Callable[[Build], Scenario]:
     """Make the decorated function a `Scenario`; the first line of its docstring is the title."""
@@ -95,9 +124,14 @@ def scenario(
             f"{name!r} is not a scenario name: expected DESIGN:CASE, say mine/abba:two"
         )
 
+    if MEMORY in parameters:
+        raise UsageError(
+            f"{name}: {MEMORY!r} is a parameter that every scenario has; call it something else"
+        )
+
     def decorate(build: Build) -> Scenario:
         title = (inspect.getdoc(build) or "").partition("\n")[0]
-        return Scenario(name, build, title, release, at_end, parameters)
+        return Scenario(name, build, title, release, at_end, parameters, sometimes=sometimes)
 
     return decorate
 

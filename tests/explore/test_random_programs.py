@@ -13,6 +13,7 @@ from lockwright.core.task import Task
 from lockwright.program.machine import Add
 from lockwright.scenario import Scenario
 from lockwright.session import Options, explore
+from tests.explore import small_programs
 from tests.explore.searching import brute_force, difference
 from tests.explore.small_programs import THEMES, Program, final_state, random_program
 
@@ -37,14 +38,14 @@ def test_dpor_is_exact_on_random_programs(chunk: int) -> None:
 
 
 def findings(program: Program, strategy: str) -> set[tuple[str, tuple[str, ...]]]:
-    """Kind and lock classes, or message, of each finding.
+    """Kind and lock classes, or signature, of each finding.
 
     A cycle begins with the lock that was taken last, which is another one in another order.
     """
     scenario = Scenario("random/program:one", program.build)
     result = explore(scenario, Options(strategy=strategy, events=False))
     return {
-        (finding.kind, tuple(sorted(finding.classes)) or (finding.message,))
+        (finding.kind, tuple(sorted(finding.classes)) or (finding.signature,))
         for finding in result.findings
     }
 
@@ -77,14 +78,20 @@ def test_the_random_programs_are_worth_it() -> None:
     assert smaller >= 150
 
 
-def test_a_write_that_is_not_told_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(self: Add, task: Task, touched: list[int]) -> int:
+class Untold(Add):
+    """An addition that says it only reads."""
+
+    __slots__ = ()
+
+    def run(self, task: Task, touched: list[int]) -> int:
         touched.append(self.loc.reading)
         old: int = self.loc.value
         self.loc.value = old + self.by
         return old
 
-    monkeypatch.setattr(Add, "run", run)
+
+def test_a_write_that_is_not_told_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small_programs, "Add", Untold)
     program, names = Program([[("add", 0)], [("add", 0)]], [[]]), Names()
     found = difference(program.make(names), final_state, names, INTERLEAVINGS_MAX)
     assert found is not None

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from lockwright.core.errors import UsageError
 from lockwright.core.finding import Finding
+from lockwright.core.goal import Reached
 
 VERSION = 1
+ESTIMATE_MAX = 10**15
+"""No estimate is larger: more than that is all that is said."""
 
 
 class Verdict(StrEnum):
@@ -26,11 +30,20 @@ class Verdict(StrEnum):
 class Result:
     """Verdict, findings and coverage of one exploration.
 
-    `complete` says that every trace was explored.  `executions` counts all executions; of these
-    `deadlocked` ended with a task blocked for ever and `sleep_set_blocked` were given up by the
-    reduction (none, under an optimal one).  `outcomes` counts the final states that the scenario
-    reports, by their text.  `lock_graph` lists the edges (held, taken, how, where) that the lock
-    validator saw.  `assumptions` says what a green result does not show.
+    `complete` says that every trace was explored, `exhausted` that the search came to its own end,
+    be it that of its `bound`, the preemptions that it allowed itself.  `granularity` is what one
+    step was: an operation, or a critical section where that loses nothing; `unfused` names the
+    lock classes whose sections were no single steps, with the reasons, and `restarts` counts how
+    often the search began anew because it found another one.
+
+    `executions` counts all executions; of these `deadlocked` ended with a task blocked for ever
+    and `sleep_set_blocked` were given up by the reduction (none, under an optimal one).
+    `estimated` is how many an exhaustive search that was stopped would have had, by the branching
+    that it had seen.  `goals` says how often each of the scenario's goals was reached; `outcomes`
+    counts the final states that the scenario reports, by their text.
+    `lock_graph` lists the edges (held, taken, how, where) that the lock validator saw.
+    `assumptions` says what a green result does not show.  `unshown` names the places of data races
+    that are predicted and that no schedule was found for: with one of these it is not complete.
     """
 
     scenario: str
@@ -39,18 +52,31 @@ class Result:
     strategy: str
     verdict: Verdict = Verdict.STOPPED
     complete: bool = False
+    exhausted: bool = False
     granularity: str = "operation"
+    unfused: dict[str, str] = field(default_factory=dict)
+    restarts: int = 0
+    bound: int | None = None
     seed: int | None = None
     executions: int = 0
+    estimated: int | None = None
     deadlocked: int = 0
     sleep_set_blocked: int = 0
     steps: int = 0
     steps_longest: int = 0
     findings: list[Finding] = field(default_factory=list)
+    goals: list[Reached] = field(default_factory=list)
     outcomes: dict[str, int] = field(default_factory=dict)
     lock_graph: list[dict[str, Any]] = field(default_factory=list)
     assumptions: list[str] = field(default_factory=list)
+    unshown: list[str] = field(default_factory=list)
     model_version: str = ""
+
+    def forget(self) -> None:
+        """Count from the beginning."""
+        self.executions = self.deadlocked = self.sleep_set_blocked = 0
+        self.steps = self.steps_longest = 0
+        self.outcomes = {}
 
     def as_json(self) -> dict[str, Any]:
         """The stable JSON form, with a version."""
@@ -59,6 +85,7 @@ class Result:
             data[name] = getattr(self, name)
         data["verdict"] = self.verdict.value
         data["findings"] = [finding.as_json() for finding in self.findings]
+        data["goals"] = [goal.as_json() for goal in self.goals]
         return data
 
     @classmethod
@@ -74,6 +101,7 @@ class Result:
         try:
             fields["verdict"] = Verdict(fields["verdict"])
             fields["findings"] = [Finding.from_json(item) for item in fields["findings"]]
+            fields["goals"] = [Reached.from_json(item) for item in fields.get("goals", [])]
             return cls(**fields)
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"malformed result: {type(error).__name__}: {error}") from None
@@ -83,10 +111,20 @@ class Result:
         return json.dumps(self.as_json(), indent=1, sort_keys=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an exploration is: executions and steps so far, and the findings."""
+def unknown() -> int | None:
+    """The estimate of a search that gives none."""
+    return None
 
-    executions: int
-    steps: int
-    findings: int
+
+@dataclass(slots=True)
+class Progress:
+    """How far an exploration is: executions and steps so far, and the findings.
+
+    One object serves an exploration, and is the exploration's to change; `estimate()` works out
+    how many executions there will be in all, if that can be told.
+    """
+
+    executions: int = 0
+    steps: int = 0
+    findings: int = 0
+    estimate: Callable[[], int | None] = unknown

@@ -15,7 +15,7 @@ from typing import Any
 
 from lockwright.core.errors import ModelError, NondeterminismError, UsageError
 from lockwright.core.location import Names, Value
-from lockwright.core.operation import Operation
+from lockwright.core.operation import Operation, watch_dropped
 from lockwright.core.schedule import Choice
 from lockwright.core.task import Task
 from lockwright.core.world import World
@@ -75,17 +75,13 @@ class _Dropped:
         # what the collector frees is of another world, and it may run in any line of this one
         self.collects = gc.isenabled()
         gc.disable()
-
-        def finalizer(operation: Operation) -> None:
-            self.dropped(operation)
-
-        Operation.__del__ = finalizer  # type: ignore[attr-defined]  # while it is entered
+        watch_dropped(self.dropped)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
     ) -> None:
-        del Operation.__del__  # type: ignore[attr-defined]  # set above
+        watch_dropped(None)
         if self.collects:
             gc.enable()
 
@@ -99,7 +95,9 @@ class _Dropped:
         if key in self.alive:
             self.alive.discard(key)
             return
-        frame: Any = sys._getframe(2)
+        frame: Any = sys._getframe(1)
+        if frame.f_code.co_name == "__del__":  # which a compiled one has no frame for
+            frame = frame.f_back
         code = frame.f_code
         if not code.co_flags & CO_COROUTINE:
             return  # scenarios run operations by hand while they build

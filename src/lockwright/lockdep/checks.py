@@ -148,15 +148,19 @@ def _usage_bits(task: TaskLocks, node: ChainNode) -> list[int]:
     return bits
 
 
-def mark(lock: LockClass, bit: int, trace: Trace) -> None:
-    """Set a usage bit, with the stack of its first time.  C: mark_lock()."""
-    if not lock.usage >> bit & 1:
-        lock.usage |= 1 << bit
-        lock.usage_stacks[bit] = trace()
+def mark(lock: LockClass, bit: int, trace: Trace) -> int:
+    """Set a usage bit, with the stack of its first time; gives 1 if it is new.  C: mark_lock()."""
+    if lock.usage >> bit & 1:
+        return 0
+    lock.usage |= 1 << bit
+    lock.usage_stacks[bit] = trace()
+    return 1
 
 
-def mark_held(task: TaskLocks, bit: int, trace: Trace) -> None:
-    """An ON bit for all that is held.  C: mark_held_locks()."""
-    for entry in task.held:
-        if entry.node.check:
-            mark(entry.node.lock, bit + (entry.node.read > 0), trace)
+def mark_held(task: TaskLocks, bit: int, trace: Trace) -> int:
+    """An ON bit for all that is held; gives how many are new.  C: mark_held_locks()."""
+    return sum(
+        mark(entry.node.lock, bit + (entry.node.read > 0), trace)
+        for entry in task.held
+        if entry.node.check
+    )

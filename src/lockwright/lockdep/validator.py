@@ -62,7 +62,7 @@ class Validator:
     A call gives the first report that it found; `reports` has all.
     """
 
-    __slots__ = ("_checks", "_exact_sites", "_findings", "_root", "_uses")
+    __slots__ = ("_checks", "_exact_sites", "_findings", "_learnt", "_root", "_uses")
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class Validator:
         self._exact_sites = exact_sites
         self._root = chain_root()
         self._uses: dict[int, LockUse] = {}  # the last acquire of each instance
+        self._learnt = 0
 
     @property
     def debug_locks(self) -> bool:
@@ -86,6 +87,14 @@ class Validator:
     def reports(self) -> list[Report]:
         """All reports, in the order in which they were found."""
         return self._findings.reports
+
+    @property
+    def learnt(self) -> int:
+        """Grows with all that lasts: chains with what is learnt from them, usage bits, reports.
+
+        An execution that leaves it as it is leaves all as it is, but for the locks held.
+        """
+        return self._learnt + len(self._findings.reports)
 
     def new_execution(self) -> None:
         """Forget the locks of the execution before; what was learnt from them stays."""
@@ -141,6 +150,7 @@ class Validator:
         self, task: TaskLocks, use: LockUse, trace: Trace, at: Frame | None
     ) -> Report | None:
         """A chain that is new: check it, store it, and hold the lock."""
+        self._learnt += 1
         node = ChainNode(task.chain, self._checks.classes.find(use.key, use.subclass), use)
         node.irq_context = task.irq_context()
         node.site = at or call_site(trace())
@@ -274,16 +284,16 @@ class Validator:
         task.hardirqs_enabled = True
         if self._findings.active:
             trace = Trace(stack)
-            mark_held(task, HARDIRQ_ON, trace)
+            self._learnt += mark_held(task, HARDIRQ_ON, trace)
             if task.softirqs_enabled:
-                mark_held(task, SOFTIRQ_ON, trace)
+                self._learnt += mark_held(task, SOFTIRQ_ON, trace)
         return None
 
     def softirqs_on(self, task: TaskLocks, stack: Callable[[], Stack]) -> Report | None:
         """Soft interrupts are switched on."""
         task.softirqs_enabled = True
         if self._findings.active and task.hardirqs_enabled:
-            mark_held(task, SOFTIRQ_ON, Trace(stack))
+            self._learnt += mark_held(task, SOFTIRQ_ON, Trace(stack))
         return None
 
     # Helpers

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lockwright.core.result import Result, Verdict
-from lockwright.report.columns import WIDTH, counted, wrap
+from lockwright.report.columns import WIDTH, wrap
+from lockwright.report.extent import how_far
 
 INDENT = "    "
 GAP = "  "
@@ -23,6 +24,7 @@ COLOURS = {
     "violated": "\x1b[1;31m",
     "error": "\x1b[1;31m",
     "verified": "\x1b[32m",
+    "verified within bound": "\x1b[33m",
     "stopped": "\x1b[33m",
 }
 REALITIES = {
@@ -67,10 +69,7 @@ def incomplete(result: Result) -> str:
     """What is to be said of a search that found something and did not end; empty for others."""
     if result.complete or result.verdict is not Verdict.VIOLATED:
         return ""
-    return (
-        f"not complete: {counted(result.executions, 'execution')}, not all interleavings; "
-        "other findings may be missing"
-    )
+    return f"not complete: {how_far(result)}; other findings may be missing"
 
 
 def legend(results: Sequence[Result]) -> str:
