@@ -22,7 +22,7 @@ from lockwright.searches import EXHAUSTIVE, STRATEGY, Resumable
 from lockwright.session import Options, Session, explore
 from tests.explore.small_programs import final_state, random_program
 
-STRATEGIES = [name for name in STRATEGY if name != "dpor"]
+STRATEGIES = [name for name in STRATEGY if name != "liveness"]  # which keeps states, not a path
 MOST = 120
 CYCLE = "possible circular locking dependency"
 
@@ -117,7 +117,7 @@ def test_what_the_validator_learnt_before_is_known_again(
     whole = explore(scenario, options)
     assert [finding.kind for finding in whole.findings] == kinds
     result, times = disturbed(scenario, options, 3)
-    assert times > 2
+    assert times > (1 if strategy == "dpor" else 2)  # it has fewer executions
     assert result.to_text() == whole.to_text()
     assert [finding.text for finding in result.findings] == [f.text for f in whole.findings]
 
@@ -153,17 +153,18 @@ def test_what_the_validator_hears_at_the_end_is_known_again(strategy: str) -> No
     whole = explore(scenario, options)
     assert len(whole.findings) == 2
     result, times = disturbed(scenario, options, 1)
-    assert times > 20
+    assert times > (3 if strategy == "dpor" else 20)
     assert result.to_text() == whole.to_text()
 
 
 @pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name in EXHAUSTIVE])
 def test_an_exhaustive_search_goes_on_to_its_end(strategy: str) -> None:
     whole = explore(TURNING, Options(strategy, version="1"))
-    bounded = Session(TURNING, Options(strategy, executions=17, version="1"))
+    most = 5 if strategy == "dpor" else 17
+    bounded = Session(TURNING, Options(strategy, executions=most, version="1"))
     bounded.explore()
     assert not bounded.settled  # it has seen that there is more
-    text = leave_at(Session(TURNING, Options(strategy, executions=17, version="1")), 17)
+    text = leave_at(Session(TURNING, Options(strategy, executions=most, version="1")), most)
     assert text is not None
     result = resumed(TURNING, Options(strategy, version="1"), read_checkpoint(text)).explore()
     assert result.complete
@@ -345,7 +346,7 @@ def test_a_model_that_fails_where_it_did_not_is_not_deterministic() -> None:
 
         world.on_step += (failing,)
 
-    with pytest.raises(NondeterminismError, match="of the checkpoint raised ValueError"):
+    with pytest.raises(NondeterminismError, match="that is run once more raised ValueError"):
         resumed(replace(TURNING, build=build), Options("dfs", version="1"), checkpoint)
 
 

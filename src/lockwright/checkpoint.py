@@ -184,7 +184,7 @@ def _teach_all(session: Session, beginnings: list[Value]) -> None:
         for text, ended in lessons:
             schedule = parse_schedule(text)
             teach(session.make, judge, schedule, ended=bool(ended))
-            judge.lessons[-1].append((tuple(schedule), bool(ended)))
+            judge.learned(schedule, ended=bool(ended))
 
 
 def _enter(session: Session, data: dict[str, Value]) -> None:

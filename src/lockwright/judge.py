@@ -74,6 +74,7 @@ class Judge:
         self.findings = {}
         self.lessons.append([])
         self.learnt = 0
+        self.heard = 0
         self.seen_at: dict[tuple[str, str], int] = {}
         self.learned_at: list[int] = []
 
@@ -85,7 +86,8 @@ class Judge:
 
     def begin_again(self) -> None:
         """The search begins anew."""
-        self.reports = self.all_reports()
+        # what was given up half way may have given a report, which belongs to no finding
+        self.reports = [*self.reports, *self.order.validator.reports[: self.heard]]
         self.earlier = self.all_findings()
         self.result.forget()
         self._begin()
@@ -139,6 +141,7 @@ class Judge:
             self.learnt = self.order.validator.learnt
             self.lessons[-1].append((tuple(schedule), ended))
             self.learned_at.append(self.result.executions)
+        self.heard = len(self.order.validator.reports)
 
     def _left(self, run: Run, races: Sequence[Finding]) -> None:
         """Of an execution that was left before its end counts what was seen on the way."""

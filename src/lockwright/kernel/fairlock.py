@@ -55,8 +55,7 @@ class FairLock(Lock):
 
     @property
     def acquisitions(self) -> int:
-        """How often it has been taken so far, by anybody.  For fairness rules."""
-        self.world.acc.append(self.reading)
+        """How often it has been taken so far, by anybody.  For rules, unseen by the machine."""
         return self.value[3]
 
     @property
