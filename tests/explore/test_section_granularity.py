@@ -324,3 +324,8 @@ def test_sections_are_ordered_by_what_they_touch(
         assert seen.sleeping == 0
         executions.append(seen.executions)
     assert executions == [operation, section, section]
+
+
+def test_a_task_that_never_ran_comes_after_what_made_it() -> None:
+    # its lock is held by the task that made it, and waits for it: there is no going before that
+    assert difference(random_program(4753)) == []

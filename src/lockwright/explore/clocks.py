@@ -127,12 +127,15 @@ class Past:
         before_of.append(clock)
         return races
 
-    def races_of_blocked(self, task: int, operation: Operation) -> list[int]:
-        """The steps before which the announced operation of a blocked task could have gone."""
+    def races_of_blocked(self, task: int, done: int, operation: Operation) -> list[int]:
+        """The steps before which the announced operation of a blocked task could have gone.
+
+        `done` is the location that its making wrote: what has not run yet comes after that too.
+        """
         if operation.loc.number < 0:
             return []
         tail = self.tail.get(task, -1)
-        clock = self.before_of[tail] if tail >= 0 else 0
+        clock = self.before_of[tail] if tail >= 0 else self._ordered(done)
         for flag in operation.after:
             if not flag.value:
                 return []

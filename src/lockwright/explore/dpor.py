@@ -285,7 +285,7 @@ class Dpor:
             if op is not None and op.blocking and not op.enabled():
                 if self.sections is not None:
                     self.sections.waits(op)
-                for first in past.races_of_blocked(task.number, op):
+                for first in past.races_of_blocked(task.number, task.name.done, op):
                     self._let_in(first, task.number, op)
 
     def _reverse(self, first: int, second: int) -> None:
