@@ -41,6 +41,7 @@ class World:
     `log` is what whoever runs the world writes down of it, as in `explore/run.py`; it may be empty.
     Listeners: `on_step(task, operation, result)`, `on_acquire(task, use)` and
     `on_release(task, instance)` for locks, `on_task_end(task)`.
+    `booting` tells that the scenario's set-up is being run (`boot.py`).
     `memory` stands between the tasks and their operations if stores can be delayed; None is
     sequential consistency.
     Invariant: between steps every task is pending, ended or died.
@@ -49,6 +50,7 @@ class World:
     __slots__ = (
         "acc",
         "addresses",
+        "booting",
         "by_number",
         "choice",
         "creator",
@@ -81,6 +83,7 @@ class World:
         self.memory: Memory | None = None
         self.steps = 0
         self.addresses = 0
+        self.booting = False
         self.faults: Any = None
         self.findings: list[Finding] = []
         self.reached: list[str] = []

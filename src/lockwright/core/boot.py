@@ -1,0 +1,52 @@
+"""Set-up by running: what a world has lived through before its first task.
+
+A scenario that begins in the middle (a mounted file system, a warm cache) brings its world there
+with the model's own functions, instead of writing down a second time what they leave behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from lockwright.core.errors import ModelError
+from lockwright.core.location import Value
+from lockwright.core.world import World
+
+COMM = "swapper/0"
+"""The task that boots a kernel."""
+
+
+def boot(world: World, coro: Coroutine[Any, Any, Any]) -> Value:
+    """Run a coroutine to its end, and whatever it sets off, with nobody else about; its result.
+
+    What is left has no tasks and no steps: listeners, schedules and reports know nothing of it.
+    Objects that it allocates count as the scenario's own.
+    Raises ModelError if the world has tasks already, if something blocks, or if a rule breaks:
+    a scenario does not begin with a broken world.
+    """
+    if world.tasks:
+        raise ModelError("boot() comes before the first task of a scenario")
+    listeners = world.on_step, world.on_acquire, world.on_release, world.on_task_end
+    world.on_step = world.on_acquire = world.on_release = world.on_task_end = ()
+    made = len(world.objects)
+    world.booting = True
+    task = world.spawn(coro, COMM)
+    while enabled := world.enabled():
+        world.step(enabled[0])
+    stuck = world.blocked()
+    if stuck:
+        pending = stuck[0].pending
+        what = pending.describe() if pending is not None else ""
+        raise ModelError(f"{stuck[0].comm} blocks for ever in {what}, before the first task")
+    if world.findings:
+        raise ModelError(f"before the first task: {world.findings[0].message}")
+    for obj in world.objects[made:]:
+        obj.born = ""
+    world.tasks.clear()
+    world.by_number.clear()
+    world.acc = []
+    world.steps = 0
+    world.booting = False
+    world.on_step, world.on_acquire, world.on_release, world.on_task_end = listeners
+    return task.result
