@@ -175,7 +175,7 @@ class Session:
             self.run = run
             self.judge.judge(run)
             if result.executions == 1 and options.strategy != LIVENESS:  # that replays all the time
-                rehearse(self._bare, run.schedule, run.touched)
+                rehearse(self._bare, run)
             self.settled = True
             if progress is not None:
                 told.executions, told.steps = result.executions, result.steps
@@ -199,7 +199,7 @@ class Session:
             pieces = explore_ranges(crew, self.search, self.make, self.judge)
         try:
             (first,) = guided_search(self._bare, Replay(()))
-            rehearse(self._bare, first.schedule, first.touched)
+            rehearse(self._bare, first)
         except Exception:  # whatever it is, the search that follows raises it too
             return True
         with crew:

@@ -18,7 +18,7 @@ from lockwright.explore.rehearsal import rehearse
 from lockwright.explore.run import MakeWorld
 from lockwright.kernel.mutex import Mutex
 from lockwright.kernel.once import Variable, VariableRead
-from lockwright.kernel.slab import Field, Slab
+from lockwright.kernel.slab import Faults, Field, Slab, kmalloc
 
 Body = Callable[[Mutex, Mutex], Coroutine[Any, Any, None]]
 
@@ -37,7 +37,7 @@ def making(body: Body) -> MakeWorld:
 def rehearsed(body: Body) -> None:
     make = making(body)
     run = next(iter(Dpor(make)))
-    rehearse(make, run.schedule, run.touched)
+    rehearse(make, run)
 
 
 def test_a_sound_model_passes() -> None:
@@ -54,6 +54,34 @@ def test_a_task_that_waits_for_ever_has_forgotten_nothing() -> None:
         await first.lock()
 
     rehearsed(body)
+
+
+def test_what_another_outcome_touches_first_is_no_difference() -> None:
+    """The search numbers what a failed allocation leads to, which the rehearsal never meets."""
+
+    class Thing(Slab):
+        used: Field[int] = Field(0)
+        unused: Field[int] = Field(0)
+
+        __slots__ = ()
+
+    def make(names: Names) -> World:
+        world = World(names)
+        world.faults = Faults(world, 1)
+        old = Thing(world, "old")
+
+        async def user() -> None:
+            made = await kmalloc(world, lambda: Thing(world, "new"), "thing")
+            if made is None:
+                old.unused = 1
+            await kmalloc(world, lambda: Thing(world, "newer"), "thing")
+            old.used = 1
+
+        world.spawn(user(), "user")
+        return world
+
+    runs = iter(Dpor(make))
+    rehearse(make, next(runs))
 
 
 def test_a_forgotten_await_is_named_with_its_line() -> None:

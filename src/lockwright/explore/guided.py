@@ -10,13 +10,20 @@ from lockwright.explore.run import MakeWorld, Run, endless
 from lockwright.schedule.oracle import Oracle, Ranged
 
 
-def guided_search(make: MakeWorld, oracle: Oracle, bare: MakeWorld | None = None) -> Iterator[Run]:
+def guided_search(
+    make: MakeWorld,
+    oracle: Oracle,
+    bare: MakeWorld | None = None,
+    *,
+    names: Names | None = None,
+) -> Iterator[Run]:
     """Yield a run for each execution that the oracle begins.
 
     Those that are not of its range, which it needs to measure the program, are not yielded; `bare`
-    builds their worlds, without listeners.
+    builds their worlds, without listeners.  `names` are those of another search whose runs are to
+    be compared with these.
     """
-    names = Names()
+    names = names if names is not None else Names()
     ranged = oracle if isinstance(oracle, Ranged) else None
     while oracle.begin():
         owned = ranged is None or ranged.owned

@@ -16,20 +16,23 @@ from typing import Any
 from lockwright.core.errors import ModelError, NondeterminismError, UsageError
 from lockwright.core.location import Names, Value
 from lockwright.core.operation import Operation, watch_dropped
-from lockwright.core.schedule import Choice
 from lockwright.core.task import Task
 from lockwright.core.world import World
 from lockwright.explore.guided import guided_search
-from lockwright.explore.run import MakeWorld
+from lockwright.explore.run import MakeWorld, Run
 from lockwright.schedule.replay import Replay
 
 AGAIN = 4
 
 
-def rehearse(make: MakeWorld, schedule: list[Choice], touched: list[list[int]]) -> None:
+def rehearse(make: MakeWorld, run: Run) -> None:
     """Run an execution again.  Raises NondeterminismError if a step touches something else, and
-    ModelError for an operation that is dropped without being awaited."""
-    expected = [list(codes) for codes in touched]
+    ModelError for an operation that is dropped without being awaited.
+
+    By the names of the run's own search: it may have numbered what other outcomes of a step touch.
+    """
+    schedule, names = run.schedule, run.world.names
+    expected = [list(codes) for codes in run.touched]
     for _ in range(AGAIN):
         with _Dropped() as dropped:
 
@@ -39,14 +42,14 @@ def rehearse(make: MakeWorld, schedule: list[Choice], touched: list[list[int]]) 
                 return world
 
             try:
-                (run,) = guided_search(watched, Replay(schedule))
+                (again,) = guided_search(watched, Replay(schedule), names=names)
             except UsageError:
                 raise _differs("it cannot take the same steps") from None
-        oopsed = run.world.oopsed
-        run.world.close()
-        for step, (codes, now) in enumerate(zip(expected, run.touched, strict=False)):
+        oopsed = again.world.oopsed
+        again.world.close()
+        for step, (codes, now) in enumerate(zip(expected, again.touched, strict=False)):
             if codes != now:
-                who = run.world.tasks[schedule[step][0]].comm
+                who = again.world.tasks[schedule[step][0]].comm
                 raise _differs(f"step {step}, of {who}, touches something else")
         if dropped.found and not oopsed:
             raise ModelError(f"{dropped.found[0]} was made and never awaited")
