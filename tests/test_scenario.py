@@ -46,6 +46,20 @@ def test_an_impossible_parameter_is_named(given: dict[str, str], message: str) -
         two.with_parameters(given)
 
 
+def test_what_was_given_is_what_differs_from_the_declaration() -> None:
+    given = two.with_parameters({"tasks": "3", "queued": "no"})
+    assert given.given == {"tasks": 3}
+    assert given.with_parameters({"tasks": "2"}).given == {}
+    assert given.with_parameters({"memory": "tso"}).given == {"tasks": 3, "memory": "tso"}
+    assert two.given == {}
+
+
+def test_a_variant_declares_its_parameters() -> None:
+    three = two.variant("three", tasks=3)
+    assert three.given == {}
+    assert three.with_parameters({"tasks": "2"}).given == {"tasks": 2}
+
+
 def test_a_variant_has_its_own_case_and_parameters() -> None:
     three = two.variant("three", title="Three tasks.", tasks=3)
     assert (three.name, three.title, three.parameters["tasks"]) == (

@@ -47,6 +47,17 @@ class Scenario:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     outcome: Outcome | None = None
     sometimes: tuple[Goal, ...] = ()
+    declared: Mapping[str, Parameter] | None = None
+
+    @property
+    def given(self) -> dict[str, Parameter]:
+        """The parameters whose values are not those that the scenario was declared with."""
+        own = self.parameters if self.declared is None else self.declared
+        return {
+            key: value
+            for key, value in self.parameters.items()
+            if key not in own or own[key] != value
+        }
 
     @property
     def design(self) -> str:
@@ -87,6 +98,7 @@ class Scenario:
         return replace(
             made,
             name=f"{self.design}:{case}",
+            declared=None,
             title=title or self.title,
             at_end=self.at_end if at_end is None else at_end,
             sometimes=self.sometimes if sometimes is None else sometimes,
@@ -106,7 +118,8 @@ class Scenario:
                 known = ", ".join(parameters) or "none"
                 raise UsageError(f"{self.name} has no parameter {key!r}; it has: {known}")
             parameters[key] = _parse(self.name, key, text, parameters[key])
-        return replace(self, parameters=parameters)
+        own = self.parameters if self.declared is None else self.declared
+        return replace(self, parameters=parameters, declared=own)
 
 
 def scenario(

@@ -273,7 +273,7 @@ class Session:
 
     def token(self, schedule: Sequence[Choice], marks: str = "") -> Token:
         """The token that replays a schedule of this scenario; `marks` as `record` gives them."""
-        parameters = tuple((k, value_text(v)) for k, v in self.scenario.parameters.items())
+        parameters = tuple((k, value_text(v)) for k, v in self.scenario.given.items())
         return Token(self.scenario.name, parameters, self.options.version, tuple(schedule), marks)
 
     def replay(self, schedule: Sequence[Choice]) -> list[Event]:

@@ -1,11 +1,12 @@
 """The replay token: one line of text that makes one execution happen again.
 
-`lw1~DESIGN:CASE~PARAMETERS~VERSION~SCHEDULE~MARKS~CHECK`.  PARAMETERS are the scenario's, as
-`name=value` joined by commas; VERSION is a digest of the model's sources; SCHEDULE is
-`schedule_text`; MARKS has one character for each step, which stands for what it did, so that a
-changed model is told at the step where it does something else; CHECK is a CRC-32 of all before
-it, so that a token that was cut or mistyped is told from one whose model has changed.  MARKS and
-its `~` may be missing: then only a step that cannot be taken tells of the change.
+`lw1~DESIGN:CASE~PARAMETERS~VERSION~SCHEDULE~MARKS~CHECK`.  PARAMETERS are those that differ
+from the scenario's own, as `name=value` joined by commas; VERSION is a digest of the model's
+sources; SCHEDULE is `schedule_text`; MARKS has one character for each step, which stands for what
+it did, so that a changed model is told at the step where it does something else; CHECK is a CRC-32
+of all before it, so that a token that was cut or mistyped is told from one whose model has
+changed.  MARKS and its `~` may be missing: then only a step that cannot be taken tells of the
+change.
 """
 
 from __future__ import annotations

@@ -37,13 +37,30 @@ def test_list_shows_designs_scenarios_and_rules(demo: Path) -> None:
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith(
         "demo/abba\n"
+        "  --param gate=false rounds=1\n"
         "  demo/abba:two  Two mutexes in two orders.\n"
-        "      --param gate=false\n"
-        "      --param rounds=1\n"
         "  demo/abba:gated  The same under a third mutex.\n"
+        "      --param gate=true\n"
     )
     assert "\nrules\n  deadlock  nobody can go on" in done.out
     assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_list_of_a_target_shows_only_that(demo: Path) -> None:
+    done = lockwright_in(demo, "list", "demo/abba:two")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith(
+        "demo/abba\n"
+        "  demo/abba:two  Two mutexes in two orders.\n"
+        "      --param gate=false rounds=1\n"
+        "\nrules\n"
+    )
+
+
+def test_list_of_an_unknown_target_is_refused(demo: Path) -> None:
+    done = lockwright_in(demo, "list", "demo/abbo")
+    assert (done.status, done.out) == (2, "")
+    assert "no scenario or design 'demo/abbo'; did you mean demo/abba" in done.err
 
 
 def test_list_gives_json(demo: Path) -> None:
