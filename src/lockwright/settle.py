@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lockwright.core.result import Result, Verdict
 from lockwright.kernel.storebuffer import ASSUMED, SC
 from lockwright.options import SECTION
@@ -58,14 +60,22 @@ def settle(result: Result) -> None:
     """Say of each predicted deadlock whether some schedule of the scenario really deadlocks.
 
     A lock-order cycle is confirmed by a deadlock in which each of its classes is held by one
-    blocked task and waited for by another; refuted if every trace was explored without one.
+    blocked task and waited for by another, or only held by one that waits for a later one;
+    refuted if every trace was explored without one.
     """
     deadlocks = [finding for finding in result.findings if finding.kind == "deadlock"]
     for finding in result.findings:
         if finding.report is None or not finding.classes:
             continue
         wanted = set(finding.classes)
-        proof = next((found for found in deadlocks if wanted <= set(found.classes)), None)
+        proof = next(
+            (
+                found
+                for found in deadlocks
+                if wanted <= set(found.classes) or goes_round(finding.classes, found.waits)
+            ),
+            None,
+        )
         if proof is not None:
             finding.reality = "confirmed"
             finding.because = f"it happens: {proof.message}{PROOF}{proof.token}"
@@ -81,3 +91,27 @@ def settle(result: Result) -> None:
                 f"{counted(result.executions, 'execution')} did not deadlock on it, and not all "
                 "were explored"
             )
+
+
+def goes_round(cycle: Sequence[str], waits: Sequence[Sequence[str]]) -> bool:
+    """Do blocked tasks close a cycle of lock classes, each of them a part of it?
+
+    A task's part are classes in a row that it holds, up to the one that it waits for; `waits` has
+    of each task what it holds, and last what it waits for.
+    """
+    size = len(cycle)
+    rings = [*cycle, *cycle, *cycle]
+    for start in range(size):
+        reached = {start}
+        for at in range(start, start + size):
+            if at not in reached:
+                continue
+            for *held, wanted in waits:
+                end = at
+                while end < start + size and rings[end] in held:
+                    end += 1
+                    if rings[end] == wanted:
+                        reached.add(end)
+        if start + size in reached:
+            return True
+    return False

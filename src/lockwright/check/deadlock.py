@@ -55,6 +55,7 @@ class Deadlock(Rule):
                 who.call_chain(),
                 tuple(lines),
                 self._classes(blocked),
+                self._waits(blocked),
             )
         )
 
@@ -90,6 +91,14 @@ class Deadlock(Rule):
                 for index, others in onward.items()
             }
         return bool(onward)
+
+    def _waits(self, blocked: list[Task]) -> tuple[tuple[str, ...], ...]:
+        """The lock classes that each task holds that waits for one, and that one."""
+        return tuple(
+            (*(use.class_name for use in self.held.of(task)), name)
+            for task in blocked
+            if (name := _waits_for(task)) is not None
+        )
 
     def _classes(self, blocked: list[Task]) -> tuple[str, ...]:
         """Lock classes that some blocked task waits for and some blocked task holds."""

@@ -17,7 +17,8 @@ class Finding:
 
     Two findings with one `kind` and one `signature` are the same finding, seen in two schedules;
     `executions` counts them.  `lines` is what there is to say beyond the message, `classes` the
-    lock classes it is about, `report` a rule's structured report (the lock validator's).
+    lock classes it is about, `report` a rule's structured report (the lock validator's).  `waits`
+    has of each task that waits for ever the lock classes it holds, and last the one it waits for.
 
     The last group is filled in when the exploration is over: `text` is the report as the kernel
     would print it, `events` the interleaving, `token` replays it, and `reality` says of a
@@ -34,6 +35,7 @@ class Finding:
     chain: tuple[Frame, ...] = ()
     lines: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    waits: tuple[tuple[str, ...], ...] = ()
     report: Any = None
     fatal: bool = True
     step: int = -1
@@ -60,6 +62,7 @@ class Finding:
             "chain": [list(frame) for frame in self.chain],
             "lines": list(self.lines),
             "classes": list(self.classes),
+            "waits": [list(names) for names in self.waits],
             "fatal": self.fatal,
             "step": self.step,
             "executions": self.executions,
@@ -81,6 +84,7 @@ class Finding:
         fields["chain"] = tuple(Frame(*frame) for frame in data["chain"])
         fields["lines"] = tuple(data["lines"])
         fields["classes"] = tuple(data["classes"])
+        fields["waits"] = tuple(tuple(names) for names in data.get("waits", ()))
         fields["schedule"] = tuple(parse_schedule(data["schedule"]))
         fields["events"] = tuple(Event.from_json(event) for event in data["events"])
         if data.get("nearest") is not None:
