@@ -18,14 +18,19 @@ from lockwright.kernel.once import READ_ONCE, WRITE_ONCE
 from lockwright.kernel.rwsem import RwSem
 from lockwright.kernel.slab import kfree
 from model.eventfs.common import (
+    DIR_MODE,
     EventfsFile,
     EventfsInode,
     _set_ef_status_free,
     create_dir,
+    create_events_dir,
     create_file,
+    dentry_iput,
     eventfs_prepare_ef,
+    set_gid,
 )
-from model.tracefs.inode import TRACEFS_EVENT_INODE, get_tracefs
+from model.tracefs.inode import TRACEFS_EVENT_INODE, TracefsInode, get_tracefs
+from model.tracing.ef_tree import EfTree
 from model.vfs.dcache import d_invalidate, dget, dput
 from model.vfs.err import EINVAL, ENOMEM, ERR_PTR, IS_ERR, IS_ERR_OR_NULL, follow, is_null
 from model.vfs.libfs import dcache_dir_close, dcache_dir_open, dcache_readdir, simple_lookup
@@ -36,6 +41,7 @@ from model.vfs.objects import (
     Inode,
     InodeOperations,
     SuperBlock,
+    SuperOperations,
 )
 
 EVENTFS_RWSEM = LockKey("eventfs_rwsem", "kernel/trace/trace.c", 0, 3)
@@ -86,7 +92,10 @@ async def _eventfs_down_write(sem: EventfsRwsem) -> None:
 class Eventfs3:
     """The statics of event_inode.c, and its functions."""
 
-    def __init__(self, world: World, *, writer_queues: bool) -> None:
+    sb: SuperBlock
+    file_inode_operations: InodeOperations | None = None
+
+    def __init__(self, world: World, *, writer_queues: bool = False) -> None:
         self.world = world
         self.rwsem = EventfsRwsem(world, writer_queues=writer_queues)
         self.file_operations = FileOperations(
@@ -95,12 +104,11 @@ class Eventfs3:
             iterate_shared=dcache_readdir,
         )
         self.dir_inode_operations = InodeOperations(lookup=self.eventfs_root_lookup)
+        self.dentry_operations = dentry_iput(self.eventfs_set_ef_status_free)
+        self.super_operations = SuperOperations()
+        self.tree = EfTree(self)
 
-    def directory_data(self) -> object:
-        """Directories carry a pointer to the semaphore."""
-        return self.rwsem
-
-    async def eventfs_set_ef_status_free(self, dentry: Dentry) -> None:
+    async def eventfs_set_ef_status_free(self, ti: TracefsInode, dentry: Dentry) -> None:
         """A dentry dies: its ef forgets it.  No lock at all."""
         await _set_ef_status_free(dentry)
 
@@ -117,9 +125,10 @@ class Eventfs3:
         await sem.up_read()
         await WRITE_ONCE(get_tracefs(follow(dentry.d_inode)), "private", ef.ei)
 
-    async def _create(self, sb: SuperBlock, ef: EventfsFile, parent: Dentry) -> Dentry:
-        create = create_file if is_null(ef.ei) else create_dir
-        return await create(sb, ef, parent)
+    async def _create(self, ef: EventfsFile, parent: Dentry) -> Dentry:
+        if is_null(ef.ei):
+            return await create_file(self, ef, parent)
+        return await create_dir(self, ef, parent)
 
     async def _created(self, ef: EventfsFile, dentry: Dentry) -> bool:
         """What lookup and open do with what they have created; False if that is nothing."""
@@ -153,7 +162,7 @@ class Eventfs3:
             if await READ_ONCE(ef, "created"):
                 continue
             await WRITE_ONCE(ef, "created", True)
-            made = await self._create(dir.i_sb, ef, await READ_ONCE(ef, "d_parent"))
+            made = await self._create(ef, await READ_ONCE(ef, "d_parent"))
             if await self._created(ef, made):
                 await dput(made)
             break
@@ -176,7 +185,7 @@ class Eventfs3:
                 continue
             await WRITE_ONCE(ef, "created", True)
             await inode.i_rwsem.down_write()
-            made = await self._create(inode.i_sb, ef, dentry)
+            made = await self._create(ef, dentry)
             await inode.i_rwsem.up_write()
             await self._created(ef, made)
         await sem.up_read()
@@ -205,14 +214,29 @@ class Eventfs3:
         await ei.e_top_files.add_tail(ef)
         await self.rwsem.up_write()
 
+    async def remount(
+        self,
+        sb: SuperBlock,
+        *,
+        uid: int | None = None,
+        gid: int | None = None,
+        mode: int | None = None,
+    ) -> int:
+        """Beside the root, which the caller has done: the group of what has an inode now."""
+        if gid is not None:
+            await set_gid(sb.s_root, gid)
+        return 0
+
+    async def eventfs_create_events_dir(self, name: str, parent: Dentry) -> Dentry:
+        """The directory `events` of an instance."""
+        return await create_events_dir(self, name, parent, data=self.rwsem)
+
     async def eventfs_add_subsystem_dir(self, name: str, parent: Dentry) -> EventfsFile:
         """Add a directory below the events directory."""
         if is_null(parent):
             return ERR_PTR(EventfsFile, -EINVAL)
         ei: EventfsInode = await READ_ONCE(get_tracefs(follow(parent.d_inode)), "private")
-        ef = await eventfs_prepare_ef(
-            self.world, name, self.file_operations, self.dir_inode_operations, self.rwsem
-        )
+        ef = await eventfs_prepare_ef(EventfsFile, self, name, data=self.rwsem, mode=DIR_MODE)
         if not IS_ERR(ef):
             await self._add(ef, ei, parent)
         return ef
@@ -221,20 +245,31 @@ class Eventfs3:
         """Add a directory; its parent's dentry, if there is one now, is remembered."""
         if is_null(ef_parent):
             return ERR_PTR(EventfsFile, -EINVAL)
-        ef = await eventfs_prepare_ef(
-            self.world, name, self.file_operations, self.dir_inode_operations, self.rwsem
-        )
+        ef = await eventfs_prepare_ef(EventfsFile, self, name, data=self.rwsem, mode=DIR_MODE)
         if not IS_ERR(ef):
             await self._add(ef, ef_parent.ei, await READ_ONCE(ef_parent, "dentry"))
         return ef
 
+    async def eventfs_add_events_file(
+        self, name: str, parent: Dentry, data: object, fop: FileOperations, *, mode: int
+    ) -> int:
+        """Add a file to the events directory; 0 or an errno.  C: eventfs_add_top_file()."""
+        if is_null(parent):
+            return -EINVAL
+        ei: EventfsInode = await READ_ONCE(get_tracefs(follow(parent.d_inode)), "private")
+        ef = await eventfs_prepare_ef(EventfsFile, self, name, fop=fop, data=data, mode=mode)
+        if IS_ERR(ef):
+            return -ENOMEM
+        await self._add(ef, ei, parent)
+        return 0
+
     async def eventfs_add_file(
-        self, name: str, ef_parent: EventfsFile, data: object, fop: FileOperations
+        self, name: str, ef_parent: EventfsFile, data: object, fop: FileOperations, *, mode: int
     ) -> int:
         """Add a file; 0 or an errno."""
         if is_null(ef_parent):
             return -EINVAL
-        ef = await eventfs_prepare_ef(self.world, name, fop, None, data)
+        ef = await eventfs_prepare_ef(EventfsFile, self, name, fop=fop, data=data, mode=mode)
         if IS_ERR(ef):
             return -ENOMEM
         await self._add(ef, ef_parent.ei, await READ_ONCE(ef_parent, "dentry"))

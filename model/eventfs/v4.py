@@ -20,14 +20,19 @@ from lockwright.kernel.slab import kfree
 from lockwright.kernel.srcu import Srcu
 from lockwright.kernel.workqueue import Work, WorkQueue
 from model.eventfs.common import (
+    DIR_MODE,
     EventfsFile,
     EventfsInode,
     _set_ef_status_free,
     create_dir,
+    create_events_dir,
     create_file,
+    dentry_iput,
     eventfs_prepare_ef,
+    set_gid,
 )
-from model.tracefs.inode import TRACEFS_EVENT_INODE, get_tracefs
+from model.tracefs.inode import TRACEFS_EVENT_INODE, TracefsInode, get_tracefs
+from model.tracing.ef_tree import EfTree
 from model.vfs.dcache import d_invalidate, dget, dput
 from model.vfs.err import EINVAL, ENOMEM, ERR_PTR, IS_ERR, IS_ERR_OR_NULL, follow, is_null
 from model.vfs.libfs import dcache_dir_close, dcache_dir_open, dcache_readdir, simple_lookup
@@ -38,6 +43,7 @@ from model.vfs.objects import (
     Inode,
     InodeOperations,
     SuperBlock,
+    SuperOperations,
 )
 
 LEVEL_MAX = 3
@@ -47,11 +53,26 @@ LEVEL_MAX = 3
 class Eventfs4:
     """The statics of event_inode.c, and its functions.
 
-    With `iput_locks` d_iput() takes the mutex, as the table of who guards what would have it;
-    without `worker_puts` the work item frees only.  As posted the one does not, the other puts.
+    With `iput_locks` d_iput() takes the mutex, as the table of who guards what would have it, and
+    without `iput_marks` it writes plainly what others read without the mutex, as the C does.
+    Without `worker_puts` the work item frees only; with `worker_invalidates` it is the work item
+    that unhashes what was removed, as in a version that was tried.  With `list_add_rcu` what is
+    put on a list is complete before a reader can see it.
     """
 
-    def __init__(self, world: World, *, iput_locks: bool = False, worker_puts: bool = True) -> None:
+    sb: SuperBlock
+    file_inode_operations: InodeOperations | None = None
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        iput_locks: bool = False,
+        iput_marks: bool = True,
+        worker_puts: bool = True,
+        worker_invalidates: bool = False,
+        list_add_rcu: bool = False,
+    ) -> None:
         self.world = world
         self.mutex = Mutex(world, "eventfs_mutex")
         self.srcu = Srcu(world, "eventfs_srcu")
@@ -64,18 +85,20 @@ class Eventfs4:
             iterate_shared=dcache_readdir,
         )
         self.dir_inode_operations = InodeOperations(lookup=self.eventfs_root_lookup)
+        self.dentry_operations = dentry_iput(self.eventfs_set_ef_status_free)
+        self.super_operations = SuperOperations()
+        self.tree = EfTree(self)
         self.iput_locks = iput_locks
+        self.iput_marks = iput_marks
         self.worker_puts = worker_puts
+        self.worker_invalidates = worker_invalidates
+        self.list_add_rcu = list_add_rcu
 
-    def directory_data(self) -> object:
-        """Directories carry no data any more."""
-        return None
-
-    async def eventfs_set_ef_status_free(self, dentry: Dentry) -> None:
+    async def eventfs_set_ef_status_free(self, ti: TracefsInode, dentry: Dentry) -> None:
         """A dentry dies: its ef forgets it."""
         if self.iput_locks:
             await self.mutex.lock()
-        await _set_ef_status_free(dentry)
+        await _set_ef_status_free(dentry, marked=self.iput_marks)
         if self.iput_locks:
             await self.mutex.unlock()
 
@@ -90,9 +113,11 @@ class Eventfs4:
             ef_child.d_parent = dentry
         await WRITE_ONCE(get_tracefs(follow(dentry.d_inode)), "private", ef.ei)
 
-    async def _create(self, sb: SuperBlock, ef: EventfsFile, parent: Dentry) -> Dentry:
-        create = create_file if is_null(ef.ei) else create_dir
-        dentry = await create(sb, ef, parent)
+    async def _create(self, ef: EventfsFile, parent: Dentry) -> Dentry:
+        if is_null(ef.ei):
+            dentry = await create_file(self, ef, parent)
+        else:
+            dentry = await create_dir(self, ef, parent)
         await WRITE_ONCE(ef, "dentry", dentry)
         return dentry
 
@@ -112,16 +137,16 @@ class Eventfs4:
             if ef.filename == dentry.d_name:
                 ret = await simple_lookup(dir, dentry, flags)
                 if not await READ_ONCE(ef, "created"):
-                    await self._lookup_create(dir.i_sb, ef)
+                    await self._lookup_create(ef)
                     break
             ef = await ei.e_top_files.next(ef)
         await self.srcu.read_unlock(idx)
         return ret
 
-    async def _lookup_create(self, sb: SuperBlock, ef: EventfsFile) -> None:
+    async def _lookup_create(self, ef: EventfsFile) -> None:
         await self.mutex.lock()
         await WRITE_ONCE(ef, "created", True)
-        made = await self._create(sb, ef, ef.d_parent)
+        made = await self._create(ef, ef.d_parent)
         if IS_ERR_OR_NULL(made):
             await WRITE_ONCE(ef, "created", False)
             await self.mutex.unlock()
@@ -150,7 +175,7 @@ class Eventfs4:
                 await self.mutex.lock()
                 await WRITE_ONCE(ef, "created", True)
                 await inode.i_rwsem.down_write()
-                made = await self._create(inode.i_sb, ef, file.f_dentry)
+                made = await self._create(ef, file.f_dentry)
                 await inode.i_rwsem.up_write()
                 if IS_ERR_OR_NULL(made):
                     await WRITE_ONCE(ef, "created", False)
@@ -178,48 +203,83 @@ class Eventfs4:
         await self.srcu.read_unlock(idx)
         return await dcache_dir_close(inode, file)
 
-    async def eventfs_add_subsystem_dir(self, name: str, parent: Dentry) -> EventfsFile:
-        """Add a directory below the events directory."""
-        if is_null(parent):
-            return ERR_PTR(EventfsFile, -EINVAL)
+    async def remount(
+        self,
+        sb: SuperBlock,
+        *,
+        uid: int | None = None,
+        gid: int | None = None,
+        mode: int | None = None,
+    ) -> int:
+        """Beside the root, which the caller has done: the group of what has an inode now."""
+        if gid is not None:
+            await set_gid(sb.s_root, gid)
+        return 0
+
+    async def eventfs_create_events_dir(self, name: str, parent: Dentry) -> Dentry:
+        """The directory `events` of an instance."""
+        return await create_events_dir(self, name, parent)
+
+    async def _link(self, ef: EventfsFile, ei: EventfsInode) -> None:
+        """Put it on its directory's list.  The caller holds the mutex."""
+        ef.head = ei.e_top_files
+        if self.list_add_rcu:
+            await ef.head.add_tail_rcu(ef)
+        else:
+            await ef.head.add_tail(ef)
+
+    async def _add_top(self, ef: EventfsFile, parent: Dentry) -> None:
+        """Put it into the events directory."""
         ei: EventfsInode = await READ_ONCE(get_tracefs(follow(parent.d_inode)), "private")
-        ef = await eventfs_prepare_ef(
-            self.world, name, self.file_operations, self.dir_inode_operations, None
-        )
-        if not IS_ERR(ef):
-            await self.mutex.lock()
-            ef.head = ei.e_top_files
-            await ei.e_top_files.add_tail(ef)
-            ef.d_parent = parent
-            await self.mutex.unlock()
-        return ef
+        await self.mutex.lock()
+        await self._link(ef, ei)
+        ef.d_parent = parent
+        await self.mutex.unlock()
 
     async def _add(self, ef: EventfsFile, ef_parent: EventfsFile) -> None:
         """What add_dir and add_file end with.  The parent's dentry may be dying meanwhile."""
         await self.mutex.lock()
-        ef.head = ef_parent.ei.e_top_files
-        await ef.head.add_tail(ef)
+        await self._link(ef, ef_parent.ei)
         ef.d_parent = await READ_ONCE(ef_parent, "dentry")
         await self.mutex.unlock()
+
+    async def eventfs_add_subsystem_dir(self, name: str, parent: Dentry) -> EventfsFile:
+        """Add a directory below the events directory."""
+        if is_null(parent):
+            return ERR_PTR(EventfsFile, -EINVAL)
+        ef = await eventfs_prepare_ef(EventfsFile, self, name, mode=DIR_MODE)
+        if not IS_ERR(ef):
+            await self._add_top(ef, parent)
+        return ef
 
     async def eventfs_add_dir(self, name: str, ef_parent: EventfsFile) -> EventfsFile:
         """Add a directory; its parent's dentry, if there is one now, is remembered."""
         if is_null(ef_parent):
             return ERR_PTR(EventfsFile, -EINVAL)
-        ef = await eventfs_prepare_ef(
-            self.world, name, self.file_operations, self.dir_inode_operations, None
-        )
+        ef = await eventfs_prepare_ef(EventfsFile, self, name, mode=DIR_MODE)
         if not IS_ERR(ef):
             await self._add(ef, ef_parent)
         return ef
 
+    async def eventfs_add_events_file(
+        self, name: str, parent: Dentry, data: object, fop: FileOperations, *, mode: int
+    ) -> int:
+        """Add a file to the events directory; 0 or an errno.  C: eventfs_add_top_file()."""
+        if is_null(parent):
+            return -EINVAL
+        ef = await eventfs_prepare_ef(EventfsFile, self, name, fop=fop, data=data, mode=mode)
+        if IS_ERR(ef):
+            return -ENOMEM
+        await self._add_top(ef, parent)
+        return 0
+
     async def eventfs_add_file(
-        self, name: str, ef_parent: EventfsFile, data: object, fop: FileOperations
+        self, name: str, ef_parent: EventfsFile, data: object, fop: FileOperations, *, mode: int
     ) -> int:
         """Add a file; 0 or an errno."""
         if is_null(ef_parent):
             return -EINVAL
-        ef = await eventfs_prepare_ef(self.world, name, fop, None, data)
+        ef = await eventfs_prepare_ef(EventfsFile, self, name, fop=fop, data=data, mode=mode)
         if IS_ERR(ef):
             return -ENOMEM
         await self._add(ef, ef_parent)
@@ -231,6 +291,8 @@ class Eventfs4:
             if self.worker_puts and await READ_ONCE(ef, "created"):
                 dentry: Dentry = await READ_ONCE(ef, "dentry")
                 if not is_null(dentry):
+                    if self.worker_invalidates:
+                        await d_invalidate(dentry)
                     await dput(dentry)
             if not is_null(ef.ei):
                 await kfree(ef.ei)
@@ -254,7 +316,7 @@ class Eventfs4:
         if not is_null(ef.ei):
             for ef_child in ef.ei.e_top_files.entries():
                 await self.eventfs_remove_rec(ef_child, level + 1)
-        if await READ_ONCE(ef, "created"):
+        if not self.worker_invalidates and await READ_ONCE(ef, "created"):
             dentry: Dentry = await READ_ONCE(ef, "dentry")
             if not is_null(dentry):
                 await d_invalidate(dentry)

@@ -1,7 +1,6 @@
-"""tracefs inodes, and the calls that eventfs makes to hang dentries into the tree.
+"""tracefs inodes, and the calls that hang dentries into the tree.
 
-Source: fs/tracefs/inode.c, fs/tracefs/internal.h, eventfs v3 and v4 (2023).
-Left out: pinning the mount (simple_pin_fs), lockdown, fsnotify, modes and owners.
+Source: fs/tracefs/inode.c, fs/tracefs/internal.h, eventfs v3 and v4 (2023), 6.5 to 7.3.
 """
 
 from __future__ import annotations
@@ -9,13 +8,34 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import cast
 
+from lockwright.core.location import Value
+from lockwright.kernel.once import READ_ONCE
 from lockwright.kernel.slab import Field, Slab, kmalloc
-from model.vfs.dcache import dput, iput
-from model.vfs.err import EEXIST, ERR_PTR, IS_ERR, is_null
+from model.vfs.attr import inc_nlink
+from model.vfs.dcache import d_instantiate, dput, iput
+from model.vfs.err import EEXIST, ENOENT, EPERM, ERR_PTR, IS_ERR, is_null
+from model.vfs.libfs import (
+    SIMPLE_DIR_OPERATIONS,
+    fsnotify,
+    simple_lookup,
+    simple_pin_fs,
+    simple_recursive_removal,
+    simple_release_fs,
+)
 from model.vfs.namei import lookup_one_len
-from model.vfs.objects import Dentry, Inode, SuperBlock
+from model.vfs.objects import (
+    S_IFDIR,
+    S_IFREG,
+    Dentry,
+    FileOperations,
+    Inode,
+    InodeOperations,
+    SuperBlock,
+)
 
 TRACEFS_EVENT_INODE = 1 << 1
+
+DIR_MODE = S_IFDIR | 0o750
 
 
 class TracefsInode(Inode):
@@ -26,7 +46,7 @@ class TracefsInode(Inode):
     """
 
     cache = "tracefs_inode_cache"
-    size = 640
+    size = 656
 
     flags: Field[int] = Field(0)
     private: Field[Slab] = Field(None)
@@ -39,9 +59,21 @@ def get_tracefs(inode: Inode) -> TracefsInode:
     return cast("TracefsInode", inode)
 
 
+async def security_locked_down(sb: SuperBlock) -> int:
+    """-EPERM if tracefs is locked down.  No step where nobody ever does that."""
+    if sb.lockdown is None:
+        return 0
+    return -EPERM if await READ_ONCE(sb.lockdown) else 0
+
+
 async def tracefs_get_inode(sb: SuperBlock, name: str) -> TracefsInode:
     """Allocate an inode; NULL if that fails.  C: tracefs_get_inode(), new_inode()."""
     inode: TracefsInode = await kmalloc(sb.world, lambda: TracefsInode(sb, name), "tracefs_inode")
+    if is_null(inode):
+        return inode
+    if sb.s_op.alloc_inode is not None:
+        await sb.s_op.alloc_inode(inode)
+    inode.i_ino = sb.next_ino()
     return inode
 
 
@@ -77,3 +109,110 @@ async def eventfs_failed_creating(dentry: Dentry) -> Dentry:
     """Drop the dentry; NULL."""
     await dput(dentry)
     return None  # type: ignore[return-value]  # NULL
+
+
+async def tracefs_start_creating(name: str, parent: Dentry) -> Dentry:
+    """The negative dentry to create at, with parent's i_rwsem held; or an error pointer, without.
+
+    The C takes the root for a NULL parent.
+    """
+    inode = parent.d_inode
+    await simple_pin_fs(parent.d_sb)
+    await inode.i_rwsem.down_write()
+    dentry = ERR_PTR(Dentry, -ENOENT) if inode.i_dead else await lookup_one_len(name, parent)
+    if not IS_ERR(dentry) and not is_null(dentry.d_inode):
+        await dput(dentry)
+        dentry = ERR_PTR(Dentry, -EEXIST)
+    if IS_ERR(dentry):
+        await inode.i_rwsem.up_write()
+        await simple_release_fs(parent.d_sb)
+    return dentry
+
+
+async def tracefs_failed_creating(dentry: Dentry) -> Dentry:
+    """Unlock the parent and drop the dentry; NULL."""
+    sb = dentry.d_sb
+    await dentry.d_parent.d_inode.i_rwsem.up_write()
+    await dput(dentry)
+    await simple_release_fs(sb)
+    return None  # type: ignore[return-value]  # NULL
+
+
+async def tracefs_end_creating(dentry: Dentry) -> Dentry:
+    """Unlock the parent; the reference on the dentry stays, and pins it."""
+    await dentry.d_parent.d_inode.i_rwsem.up_write()
+    return dentry
+
+
+async def tracefs_create_file(
+    name: str, mode: int, parent: Dentry, data: Value, fops: FileOperations
+) -> Dentry:
+    """A file, whose dentry is pinned; NULL if that fails."""
+    sb = parent.d_sb
+    if await security_locked_down(sb):
+        return None  # type: ignore[return-value]  # NULL
+    dentry = await tracefs_start_creating(name, parent)
+    if IS_ERR(dentry):
+        return None  # type: ignore[return-value]  # NULL
+    inode = await tracefs_get_inode(sb, dentry.path)
+    if is_null(inode):
+        return await tracefs_failed_creating(dentry)
+    inode.i_mode = S_IFREG | mode
+    inode.i_fop = fops
+    inode.i_private = data
+    _inherit(inode, parent)
+    await d_instantiate(dentry, inode)
+    fsnotify(dentry, "create")
+    return await tracefs_end_creating(dentry)
+
+
+async def tracefs_create_dir(name: str, parent: Dentry) -> Dentry:
+    """A directory, whose dentry is pinned; NULL if that fails."""
+    if await security_locked_down(parent.d_sb):
+        return None  # type: ignore[return-value]  # NULL
+    return await create_dir(name, parent, InodeOperations(lookup=simple_lookup))
+
+
+async def create_dir(name: str, parent: Dentry, operations: InodeOperations) -> Dentry:
+    """C: __create_dir()."""
+    dentry = await tracefs_start_creating(name, parent)
+    if IS_ERR(dentry):
+        return None  # type: ignore[return-value]  # NULL
+    inode = await tracefs_get_inode(parent.d_sb, dentry.path)
+    if is_null(inode):
+        return await tracefs_failed_creating(dentry)
+    as_directory(inode, operations)
+    _inherit(inode, parent)
+    await d_instantiate(dentry, inode)
+    await inc_nlink(parent.d_inode)
+    fsnotify(dentry, "mkdir")
+    return await tracefs_end_creating(dentry)
+
+
+def as_directory(inode: Inode, operations: InodeOperations) -> None:
+    """Make a new inode a directory."""
+    inode.i_dir = True
+    inode.i_mode = DIR_MODE
+    inode.i_op = operations
+    inode.i_fop = SIMPLE_DIR_OPERATIONS
+    inode.i_nlink = 2
+
+
+def _inherit(inode: Inode, parent: Dentry) -> None:
+    above = parent.d_inode
+    inode.i_uid = above.i_uid
+    inode.i_gid = above.i_gid
+
+
+async def tracefs_remove(dentry: Dentry) -> None:
+    """Remove a file, or a directory with all that is below."""
+    if is_null(dentry) or IS_ERR(dentry):
+        return
+    sb = dentry.d_sb
+    await simple_pin_fs(sb)
+    await simple_recursive_removal(dentry, _remove_one)
+    await simple_release_fs(sb)
+
+
+async def _remove_one(victim: Dentry) -> None:
+    await simple_release_fs(victim.d_sb)

@@ -1,9 +1,10 @@
-"""The dentry cache: references, the hash, killing, invalidation.
+"""The dentry cache: the hash, parallel lookup, attaching inodes, invalidation.
 
 Source: fs/dcache.c, 6.5.  A function here is one step, unless it says more: it is what the C does
-in one go under d_lock.  Killing is not: d_iput() runs without d_lock, when the dentry is already
-unhashed and marked dead, and so other tasks run before and after it.
-Left out: the LRU and its shrinker, aliases, renames, mounts, d_delete().
+in one go under d_lock.  References and killing are in `refs.py`, reclaim is in `reclaim.py`.
+Left out: renames; mounts on dentries and so detaching them; aliases, an inode here belongs to one
+dentry.  lockref_get_not_dead() has no counterpart: who finds a dentry in the hash takes the
+reference in the same step, and a dead one is not in the hash.
 """
 
 from __future__ import annotations
@@ -13,128 +14,50 @@ from typing import TYPE_CHECKING
 
 from lockwright.core.errors import KernelOops
 from lockwright.core.location import Location
-from lockwright.kernel.slab import kfree
-from model.vfs.err import is_null
-from model.vfs.objects import DEAD, Dentry, Inode, NameSlot, Section, SuperBlock
+from model.vfs.err import IS_ERR, is_null
+from model.vfs.objects import DEAD, Dentry, Inode, Section, SuperBlock
+from model.vfs.refs import (
+    Killed,
+    __dentry_kill,
+    _dentry_iput,
+    dget,
+    dput,
+    drop_parents_reference,
+    get,
+    iput,
+    slot_of,
+    still_unused,
+    unhash,
+)
 
 if TYPE_CHECKING:
     from lockwright.core.task import Task
 
+__all__ = [
+    "d_add",
+    "d_alloc_parallel",
+    "d_delete",
+    "d_drop",
+    "d_instantiate",
+    "d_invalidate",
+    "d_lookup",
+    "d_lookup_done",
+    "d_make_root",
+    "d_path",
+    "d_splice_alias",
+    "d_unlinked",
+    "dget",
+    "dput",
+    "find",
+    "get",
+    "iput",
+    "shrink_dcache_parent",
+    "simple_positive",
+    "slot_of",
+    "unhash",
+]
 
-async def dget(dentry: Dentry) -> Dentry:
-    """Take a reference.  C: dget(): no check at all, the caller must know that it lives."""
-    if not is_null(dentry):
-        await Section("dget", dentry, lambda task: get(dentry))
-    return dentry
-
-
-def get(dentry: Dentry) -> Dentry:
-    """Count one reference more, within a step."""
-    count = dentry.d_count
-    if count == DEAD:
-        raise KernelOops(
-            "refcount",
-            f"reference taken on {dentry.describe()}, which is being killed",
-            "reference taken on a dying dentry",
-        )
-    dentry.d_count = count + 1
-    return dentry
-
-
-async def dput(dentry: Dentry) -> None:
-    """Drop a reference; the last one of an unhashed dentry kills it, and drops its parent's.
-
-    C: dput(), fast_dput(), retain_dentry(), dentry_kill().  With a count of 0 the C does what it
-    does with the last reference, and says nothing; the model says so.
-    """
-    while not is_null(dentry):
-        killed: Killed | None = await Section("dput", dentry, partial(_put, dentry))
-        if killed is None:
-            return
-        await __dentry_kill(killed)
-        dentry = killed.parent
-
-
-def _put(dentry: Dentry, task: Task) -> Killed | None:
-    count = dentry.d_count
-    if count == DEAD:
-        raise KernelOops(
-            "refcount",
-            f"reference dropped on {dentry.describe()}, which is being killed",
-            "reference dropped on a dying dentry",
-        )
-    if count <= 0:
-        underflow(dentry, task)
-    if count > 1 or dentry.d_hashed:
-        dentry.d_count = count - 1
-        return None
-    return Killed(dentry)
-
-
-def underflow(dentry: Dentry, task: Task) -> None:
-    """Report a reference that nobody owned; the kernel goes on, and so does the task."""
-    dentry.world.warn(
-        task,
-        "refcount",
-        f"reference dropped on {dentry.describe()}, which has none",
-        signature="reference dropped on a dentry that has none",
-    )
-
-
-class Killed:
-    """What is left to do for a dentry that has just been marked dead, within a step.
-
-    C: __dentry_kill() up to dentry_unlink_inode(), all under the d_lock of dentry and parent.
-    """
-
-    __slots__ = ("dentry", "inode", "parent")
-
-    def __init__(self, dentry: Dentry) -> None:
-        self.dentry = dentry
-        self.parent = parent = dentry.d_parent
-        self.inode = dentry.d_inode
-        dentry.d_count = DEAD
-        unhash(dentry)
-        dentry.d_inode = None  # type: ignore[assignment]  # NULL
-        if not is_null(parent):
-            parent.d_children = tuple(d for d in parent.d_children if d is not dentry)
-
-
-async def __dentry_kill(killed: Killed) -> None:
-    """The rest of killing a dentry, without any lock: d_iput(), then its memory.  Several steps.
-
-    Left out: d_release(), which no design here has.
-    """
-    dentry, inode = killed.dentry, killed.inode
-    sb = dentry.d_sb
-    if not is_null(inode):
-        if sb.d_iput is not None:
-            await sb.d_iput(dentry, inode)
-        else:
-            await iput(inode)
-    if not sb.rcu_late:
-        await kfree(dentry)
-
-
-async def iput(inode: Inode) -> None:
-    """Drop the dentry's reference on an inode: it is the only one, since i_count is left out."""
-    if inode.i_sb.rcu_late:
-        inode.i_sb.rcu_pending.append(inode)
-    else:
-        await kfree(inode)
-
-
-def slot_of(dentry: Dentry) -> NameSlot:
-    """Where a dentry is hashed or in lookup."""
-    return dentry.d_sb.slot(dentry.path)
-
-
-def unhash(dentry: Dentry) -> None:
-    """C: __d_drop(), within a step."""
-    if dentry.d_hashed:
-        dentry.d_hashed = False
-        slot = slot_of(dentry)
-        slot.put(tuple(entry for entry in slot.get() if entry[0] is not dentry))
+MOUNTED_AT = "/sys/kernel/tracing"
 
 
 async def d_drop(dentry: Dentry) -> None:
@@ -142,10 +65,47 @@ async def d_drop(dentry: Dentry) -> None:
     await Section("d_drop", dentry, lambda task: unhash(dentry))
 
 
+def d_unlinked(dentry: Dentry) -> bool:
+    """Does its name not lead to the dentry any more?  Within a step; the root is always there."""
+    return not dentry.d_hashed and not is_null(dentry.d_parent)
+
+
+async def d_path(dentry: Dentry) -> str:
+    """The path of a dentry from the root of all, with " (deleted)" if it is unlinked."""
+
+    def path(task: Task) -> str:
+        below = dentry.path.partition("/")[2]
+        deleted = " (deleted)" if d_unlinked(dentry) else ""
+        return f"{MOUNTED_AT}/{below}".rstrip("/") + deleted
+
+    said: str = await Section("d_path", dentry, path)
+    return said
+
+
+def simple_positive(dentry: Dentry) -> bool:
+    """Is it hashed, and not negative?  Within a step."""
+    return dentry.d_hashed and not is_null(dentry.d_inode)
+
+
+def d_make_root(sb: SuperBlock, name: str, inode: Inode) -> Dentry:
+    """The root of a file system, with the reference of its mount.  For set-up.
+
+    The C's root is not hashed; the model's is, so that "hashed" means "alive" all over.
+    """
+    sb.declare(name)
+    root = Dentry(sb, None, name)
+    root.d_inode = inode
+    root.d_hashed = True
+    sb.s_root = root
+    return root
+
+
 def find(sb: SuperBlock, parent: Dentry, name: str) -> tuple[Dentry, bool] | None:
     """The hashed or in-lookup dentry of a name, within a step; hashed ones first."""
     entries = [
-        entry for entry in sb.slot(f"{parent.path}/{name}").get() if entry[0].d_parent is parent
+        entry
+        for entry in sb.slot(f"{parent.path}/{name}").get()
+        if entry[0].d_name == name and entry[0].d_parent is parent
     ]
     return min(entries, key=lambda entry: entry[1]) if entries else None
 
@@ -189,7 +149,7 @@ def _search(parent: Dentry, name: str) -> tuple[Dentry, bool]:
     dentry = Dentry(parent.d_sb, parent, name)
     dentry.d_parent = get(parent)
     dentry.d_in_lookup = True
-    parent.d_children = (*parent.d_children, dentry)
+    parent.d_children = (dentry, *parent.d_children)
     slot = slot_of(dentry)
     slot.put((*slot.get(), (dentry, True)))
     return dentry, False
@@ -243,9 +203,14 @@ def looked_up(dentry: Dentry) -> None:
 
 
 async def d_add(dentry: Dentry, inode: Inode | None) -> None:
-    """Attach the inode, or none, and hash; ends the in-lookup state."""
+    """Attach the inode, or none, and hash; ends the in-lookup state.
+
+    Hashing what is hashed already would tie the hash chain into a loop: an oops here.
+    """
 
     def add(task: Task) -> None:
+        if dentry.d_hashed:
+            raise KernelOops("BUG", f"d_add() of {dentry.describe()}, which is hashed", "d_add")
         slot = slot_of(dentry)
         others = tuple(entry for entry in slot.get() if entry[0] is not dentry)
         looked_up(dentry)
@@ -254,6 +219,17 @@ async def d_add(dentry: Dentry, inode: Inode | None) -> None:
         slot.put((*others, (dentry, False)))
 
     await Section("d_add", dentry, add)
+
+
+async def d_splice_alias(inode: Inode, dentry: Dentry) -> Dentry:
+    """d_add() for a lookup that may give an error pointer.  NULL, or the error.
+
+    Left out: another dentry of the same directory inode, as there are no aliases.
+    """
+    if IS_ERR(inode):
+        return inode  # type: ignore[return-value]  # C: ERR_CAST()
+    await d_add(dentry, inode)
+    return None  # type: ignore[return-value]  # NULL
 
 
 async def d_instantiate(dentry: Dentry, inode: Inode) -> None:
@@ -271,10 +247,30 @@ async def d_instantiate(dentry: Dentry, inode: Inode) -> None:
     await Section("d_instantiate", dentry, instantiate)
 
 
+async def d_delete(dentry: Dentry) -> None:
+    """The name is gone: who is its only user leaves a negative dentry, else it is unhashed.
+
+    Takes no reference and consumes none.  Several steps.
+    """
+
+    def delete(task: Task) -> Inode | None:
+        if dentry.d_count != 1:
+            unhash(dentry)
+            return None
+        inode = dentry.d_inode
+        dentry.d_inode = None  # type: ignore[assignment]  # NULL
+        return inode
+
+    inode: Inode | None = await Section("d_delete", dentry, delete)
+    if inode is not None:
+        await _dentry_iput(dentry, inode)
+
+
 async def d_invalidate(dentry: Dentry) -> None:
     """Unhash, and kill all descendants that nobody uses.  Several steps.
 
-    Takes no reference and consumes none.  Left out: detaching mounts.
+    Takes no reference and consumes none: without one of the caller's own the dentry itself dies,
+    where its children were all that held it.
     """
 
     def drop(task: Task) -> bool:
@@ -306,21 +302,15 @@ def _next_victim(start: Dentry, dispose: list[Dentry], task: Task) -> Killed | N
     victim = _disposable(dispose) or _unused_below(start)
     if victim is None:
         return None
-    parent = victim.d_parent
-    if not is_null(parent):
-        count = parent.d_count
-        if count <= 0:
-            underflow(parent, task)
-        parent.d_count = count - 1
-        if count == 1:
-            dispose.append(parent)
+    if drop_parents_reference(victim, task):
+        dispose.append(victim.d_parent)
     return Killed(victim)
 
 
 def _disposable(dispose: list[Dentry]) -> Dentry | None:
     while dispose:
         dentry = dispose.pop()
-        if dentry.d_count == 0:
+        if still_unused(dentry):
             return dentry
     return None
 

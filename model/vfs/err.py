@@ -6,16 +6,28 @@ from typing import NoReturn, TypeVar, cast
 
 from lockwright.core.errors import KernelOops
 
+EPERM = 1
 ENOENT = 2
+EIO = 5
+EBADF = 9
+ECHILD = 10
 ENOMEM = 12
+EACCES = 13
 EBUSY = 16
 EEXIST = 17
+EXDEV = 18
 ENODEV = 19
 ENOTDIR = 20
+EISDIR = 21
 EINVAL = 22
+ESPIPE = 29
 ENAMETOOLONG = 36
+ENOTEMPTY = 39
+EOPNOTSUPP = 95
+ECANCELED = 125
 
 NAME_MAX = 255
+PATH_MAX = 4096
 
 T = TypeVar("T")
 
