@@ -222,8 +222,9 @@ class _Overwrite(_Write[S]):
     def run(self, task: Task, touched: list[int]) -> None:
         lst = self.loc
         node = self.node
-        touched.append(lst.reading)
         touch(node, touched)
+        # not an access: the list may be anybody's by now, and who takes the node off it touches
+        # the node's link, as this does
         if node in lst.value:
             raise self.corrupt(task, "still on")
         link = lst.links.get(node)
