@@ -8,12 +8,14 @@ but a place in `d_children` and, once somebody has set their attributes, in `ent
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn, cast
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar, NoReturn, cast
 
 from lockwright.core.errors import KernelOops
 from lockwright.kernel.rculist import ListHead
 from lockwright.kernel.slab import Field, Slab, kmalloc
 from lockwright.kernel.variable import Variable, VariableUpdate
+from model.eventfs.layout import sizeof, with_is_events
 from model.eventfs.refcounted import Attr, EntryAttrs, WarnOn
 from model.tracefs.inode import get_tracefs
 from model.vfs.err import is_null
@@ -44,11 +46,14 @@ class EventfsInode(Slab):
     pointers to dentries carries a reference.  Memory: no sooner than a grace period after the
     removal, and not before the last dput() of `dentry`.
 
+    `pointer` is the size of one, by which the struct is laid out.
+
     Left out: that name and d_children are allocations of their own; they live as long as the ei.
     """
 
     cache = "eventfs_inode"
-    size = 128
+    pointer: ClassVar[int] = 8
+    size = sizeof(with_is_events(nr_entries=30), pointer)
 
     entries: Field[Entries] = Field(())
     children: Field[ListHead[EventfsInode]] = Field(None)
@@ -102,18 +107,17 @@ class DentrySlot(Variable):
         self.value = dentry
 
 
-class WiderInode(EventfsInode):
-    """The same with `nr_entries` of 31 bits beside two other bits, which takes a word more."""
+@cache
+def laid_out(nr_entries: int, pointer: int) -> type[EventfsInode]:
+    """The struct with `nr_entries` of so many bits, where a pointer has so many bytes."""
+    size = sizeof(with_is_events(nr_entries), pointer)
+    given = {"pointer": pointer, "size": size, "__slots__": ()}
+    return type("EventfsInode", (EventfsInode,), given)
 
-    size = 136
 
-    __slots__ = ()
-
-
-def alloc_ei(world: World, name: str, *, wider: bool = False) -> Operation:
+def alloc_ei(world: World, name: str, struct: type[EventfsInode] = EventfsInode) -> Operation:
     """kzalloc() of an eventfs_inode; NULL if that fails."""
-    made = WiderInode if wider else EventfsInode
-    return kmalloc(world, lambda: made(world, name), "eventfs_inode")
+    return kmalloc(world, lambda: struct(world, name), "eventfs_inode")
 
 
 class DentryList(Slab):

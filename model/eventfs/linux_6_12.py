@@ -25,7 +25,6 @@ from model.eventfs.refcounted import (
     give_attr,
     update_attr,
 )
-from model.eventfs.remount import clear_event_inode
 from model.vfs.objects import Dentry, Inode
 
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ class Eventfs612(Eventfs69):
         self,
         world: World,
         *,
+        clears_flag_at_drop: bool = True,
+        own_rcu_head: bool = False,
         frees_by_srcu: bool = True,
         list_del_rcu: bool = True,
         returns_ebusy: bool = True,
@@ -50,6 +51,8 @@ class Eventfs612(Eventfs69):
     ) -> None:
         super().__init__(
             world,
+            clears_flag_at_drop=clears_flag_at_drop,
+            own_rcu_head=own_rcu_head,
             frees_by_srcu=frees_by_srcu,
             list_del_rcu=list_del_rcu,
             returns_ebusy=returns_ebusy,
@@ -59,8 +62,6 @@ class Eventfs612(Eventfs69):
             remount_recurses=remount_recurses,
             **switches,
         )
-        self.super_operations = replace(self.super_operations, drop_inode=clear_event_inode)
-        self.dentry_operations = replace(self.dentry_operations, d_iput=None)
         self.dir_inode_operations = replace(
             self.dir_inode_operations, getattr=None, permission=None
         )

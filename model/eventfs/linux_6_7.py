@@ -25,6 +25,7 @@ from model.eventfs.directory import (
     Recycled,
     add_dentries,
     alloc_ei,
+    laid_out,
 )
 from model.eventfs.linux_6_7_create import DIR_MODE, Creation
 from model.eventfs.linux_6_7_removal import Removal
@@ -78,7 +79,8 @@ class Eventfs67(Creation, Removal):
     reference of its creation.
     `recycles_inodes`: the memory of an inode that has died is used for the next one, which
     without `zeroes_inodes` begins with the `private` that was there.
-    `bits_fill_word`: `nr_entries` has 30 bits, and shares a word with the two flags.
+    `bits_fill_int`: `nr_entries` has 30 bits, and shares an int with the two flags.
+    `is_64bit`: pointers have 8 bytes, not 4.
     """
 
     def __init__(
@@ -103,7 +105,8 @@ class Eventfs67(Creation, Removal):
         skips_cursors: bool = True,
         zeroes_inodes: bool = False,
         recycles_inodes: bool = False,
-        bits_fill_word: bool = True,
+        bits_fill_int: bool = True,
+        is_64bit: bool = True,
     ) -> None:
         self.world = world
         self.mutex = Mutex(world, "eventfs_mutex")
@@ -127,7 +130,7 @@ class Eventfs67(Creation, Removal):
         self.allocates_nofs = allocates_nofs
         self.inherits_owner = inherits_owner
         self.skips_cursors = skips_cursors
-        self.bits_fill_word = bits_fill_word
+        self.struct = laid_out(30 if bits_fill_int else 31, 8 if is_64bit else 4)
         self.slabs = Recycled(world, zeroes=zeroes_inodes) if recycles_inodes else None
         self.make_operations()
 
@@ -281,7 +284,7 @@ class Eventfs67(Creation, Removal):
         """Add a directory.  NULL, or -EBUSY, if its parent has been removed."""
         if is_null(parent):
             return ERR_PTR(EventfsInode, -EINVAL)
-        ei: EventfsInode = await alloc_ei(self.world, name, wider=not self.bits_fill_word)
+        ei: EventfsInode = await alloc_ei(self.world, name, self.struct)
         if is_null(ei):
             return ERR_PTR(EventfsInode, -ENOMEM)
         ei.fill(entries, data)
@@ -310,7 +313,7 @@ class Eventfs67(Creation, Removal):
             return None  # type: ignore[return-value]  # NULL
         if IS_ERR(dentry):
             return ERR_PTR(EventfsInode, PTR_ERR(dentry))
-        ei: EventfsInode = await alloc_ei(self.world, name, wider=not self.bits_fill_word)
+        ei: EventfsInode = await alloc_ei(self.world, name, self.struct)
         inode = None if is_null(ei) else await tracefs_get_inode(dentry.d_sb, dentry.path)
         if inode is None:
             await self._events_failed(ei, dentry)

@@ -31,8 +31,13 @@ from model.eventfs.refcounted import (
     update_attr,
     use,
 )
-from model.eventfs.remount import TracefsInodes, clear_event_inode, update_inode
-from model.vfs.dcache import iput
+from model.eventfs.remount import (
+    TracefsInodes,
+    clear_event_inode,
+    clear_set_flags,
+    update_inode,
+)
+from model.tracefs.inode import InodeMemory
 from model.vfs.err import follow, is_null
 from model.vfs.objects import Dentry, Inode, SuperBlock, SuperOperations
 
@@ -43,7 +48,11 @@ if TYPE_CHECKING:
 class Eventfs69(Eventfs68):
     """The statics of event_inode.c, and its functions.
 
-    As released, and mended since: `passes_null_on`, the walk to the events directory goes on
+    As released, and mended since: with `clears_flag_at_drop` an inode loses its event flag with
+    its last reference; without, at d_iput(), which then is all that d_iput() does: the reference
+    that the dentry had on its inode is never dropped.  `own_rcu_head`, which shares its place
+    with the VFS inode; that shows with `randomized_layout`, which has a list head there.
+    `passes_null_on`, the walk to the events directory goes on
     with NULL where a directory is being removed; `avoids_file_ino`, no directory draws the number
     of the files; `remount_writes_inodes`, remounting changes inodes too, not only what is
     remembered; `remount_recurses`, it goes from the events directory through the tree, instead of
@@ -55,6 +64,9 @@ class Eventfs69(Eventfs68):
         self,
         world: World,
         *,
+        clears_flag_at_drop: bool = False,
+        own_rcu_head: bool = True,
+        randomized_layout: bool = False,
         passes_null_on: bool = True,
         avoids_file_ino: bool = False,
         remount_writes_inodes: bool = False,
@@ -70,8 +82,17 @@ class Eventfs69(Eventfs68):
         self.remount_recurses = remount_recurses
         self.cleans_up = cleans_up
         self.tracefs_inodes = TracefsInodes(world)
-        self.super_operations = SuperOperations(alloc_inode=self.tracefs_inodes.add)
-        self.dentry_operations = replace(self.dentry_operations, d_iput=self.tracefs_d_iput)
+        self.clears_flag_at_drop = clears_flag_at_drop
+        self.memory = InodeMemory(world, own_rcu_head=own_rcu_head) if randomized_layout else None
+        self.super_operations = SuperOperations(
+            alloc_inode=self.tracefs_alloc_inode, drop_inode=self.tracefs_drop_inode
+        )
+        if self.memory is not None:
+            self.super_operations = replace(
+                self.super_operations, destroy_inode=self.memory.give_back
+            )
+        if not clears_flag_at_drop:
+            self.dentry_operations = replace(self.dentry_operations, d_iput=self.tracefs_d_iput)
 
     # References.
 
@@ -114,10 +135,27 @@ class Eventfs69(Eventfs68):
             rei.parent_inode = parent
         return rei
 
+    # Inodes.
+
+    async def tracefs_alloc_inode(self, inode: Inode) -> None:
+        """Its memory, and its place among all."""
+        await self.tracefs_inodes.add(inode)
+        if self.memory is not None:
+            await self.memory.alloc(inode)
+
     async def tracefs_d_iput(self, dentry: Dentry, inode: Inode) -> None:
-        """A dentry lets go of its inode, in which a remount may not find the ei any more."""
-        await clear_event_inode(inode)
-        await iput(inode)
+        """A dentry lets go of its inode, in which a remount may not find the ei any more.
+
+        Who has a d_iput() has to call iput() there: the C does not, and no inode is ever freed.
+        """
+        await clear_event_inode(inode, "tracefs_d_iput")
+
+    async def tracefs_drop_inode(self, inode: Inode) -> None:
+        """Nobody has the inode any more; generic_delete_inode() without `clears_flag_at_drop`."""
+        if self.clears_flag_at_drop:
+            await clear_event_inode(inode)
+        if self.memory is not None:
+            self.memory.leave_lru(inode)
 
     # Attributes.
 
@@ -171,6 +209,8 @@ class Eventfs69(Eventfs68):
         section = await self.eventfs_remount_lock()
         await self.rcu.rcu_read_lock()
         for ti in await self.tracefs_inodes.all(sb):
+            if not self.clears_flag_at_drop:
+                await clear_set_flags(ti)
             ei = await update_inode(ti, uid=uid, gid=gid, writes=self.remount_writes_inodes)
             if ei is not None:
                 await self.eventfs_remount(ei, uid, gid)

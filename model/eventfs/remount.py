@@ -93,9 +93,31 @@ async def update_inode(
     return ei
 
 
-async def clear_event_inode(inode: Inode) -> None:
+async def clear_set_flags(ti: TracefsInode) -> None:
+    """What a user has set counts no more: a load and a store of `flags`, without a lock.
+
+    What somebody else writes between them is lost.  Who has dropped the inode writes there, too;
+    where it is freed then, nobody reads its flags again, and this need not be seen.
+    C: ti->flags &= ~TRACEFS_UID_PERM_SET in tracefs_apply_options().
+    """
+    flags = await Relaxed("load flags", ti, partial(_load_flags, ti))
+    await Relaxed("store flags", ti, partial(_store_flags, ti, flags))
+
+
+def _load_flags(ti: TracefsInode) -> int | None:
+    ti.world.acc.append(ti.life.reading)
+    return ti.flags if ti.alive else None
+
+
+def _store_flags(ti: TracefsInode, flags: int | None) -> None:
+    ti.world.acc.append(ti.life.reading)
+    if flags is not None and ti.alive:
+        ti.flags = flags
+
+
+async def clear_event_inode(inode: Inode, where: str = "tracefs_drop_inode") -> None:
     """A remount may not follow the inode's `private` any more."""
-    await Relaxed("tracefs_drop_inode", inode, partial(_clear, get_tracefs(inode)))
+    await Relaxed(where, inode, partial(_clear, get_tracefs(inode)))
 
 
 def _clear(ti: TracefsInode) -> None:

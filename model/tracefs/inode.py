@@ -6,11 +6,13 @@ Source: fs/tracefs/inode.c, fs/tracefs/internal.h, eventfs v3 and v4 (2023), 6.5
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
+from lockwright.core.errors import KernelOops
 from lockwright.core.location import Value
 from lockwright.kernel.once import READ_ONCE
 from lockwright.kernel.slab import Field, Slab, kmalloc
+from lockwright.kernel.variable import Variable, VariableUpdate
 from model.vfs.attr import inc_nlink
 from model.vfs.dcache import d_instantiate, dput, iput
 from model.vfs.err import EEXIST, ENOENT, EPERM, ERR_PTR, IS_ERR, is_null
@@ -33,9 +35,15 @@ from model.vfs.objects import (
     SuperBlock,
 )
 
+if TYPE_CHECKING:
+    from lockwright.core.world import World
+
 TRACEFS_EVENT_INODE = 1 << 1
 
 DIR_MODE = S_IFDIR | 0o750
+
+EMPTY = "empty"
+"""What a list head says that leads to itself."""
 
 
 class TracefsInode(Inode):
@@ -43,6 +51,7 @@ class TracefsInode(Inode):
 
     `flags` is set before the inode is published.  `private` is the eventfs_inode of a directory;
     v3 and v4 set it after that, without a lock that readers take.
+    `i_lru` is the VFS inode's, and empty: tracefs keeps no unused inodes.
     """
 
     cache = "tracefs_inode_cache"
@@ -50,6 +59,7 @@ class TracefsInode(Inode):
 
     flags: Field[int] = Field(0)
     private: Field[Slab] = Field(None)
+    i_lru: Field[str] = Field(EMPTY)
 
     __slots__ = ()
 
@@ -57,6 +67,45 @@ class TracefsInode(Inode):
 def get_tracefs(inode: Inode) -> TracefsInode:
     """The container of a VFS inode.  Of a NULL pointer it gives one that faults when followed."""
     return cast("TracefsInode", inode)
+
+
+class InodeMemory:
+    """The memory of tracefs inodes, where the layout of struct inode has `i_lru` in front.
+
+    CONFIG_RANDSTRUCT may put it there; without, it is i_mode, i_uid and i_gid, which are set anew
+    for each inode.  List heads are not: inode_init_once() made them empty when the slab was made,
+    and counts on whoever frees an inode to leave them so.  What is freed last is given out next.
+    With `own_rcu_head` a rcu_head shares its place with the VFS inode.
+    C: tracefs_inode_cachep, inode_init_once(), tracefs_free_inode(), tracefs_free_inode_rcu().
+    """
+
+    def __init__(self, world: World, *, own_rcu_head: bool) -> None:
+        self.own_rcu_head = own_rcu_head
+        self.free = Variable(world, (), "free objects of tracefs_inode_cache")
+
+    async def alloc(self, inode: Inode) -> None:
+        """What its memory held, the new inode holds.  C: alloc_inode(), kmem_cache_alloc()."""
+        free: tuple[str, ...] = await VariableUpdate(self.free, lambda old: old[:-1], "slab_alloc")
+        if free:
+            get_tracefs(inode).i_lru = free[-1]
+
+    def leave_lru(self, inode: Inode) -> None:
+        """The last reference is gone.  C: iput_final(), inode_lru_list_del(), list_del_init()."""
+        was = get_tracefs(inode).i_lru
+        if was != EMPTY:
+            raise KernelOops(
+                "list corruption",
+                f"list_del corruption: i_lru.next of {inode.describe()} is {was}",
+                "list_del corruption of i_lru",
+            )
+
+    async def give_back(self, inode: Inode) -> None:
+        """Free it after a grace period, of which only what call_rcu() writes is seen here."""
+        ti = get_tracefs(inode)
+        if self.own_rcu_head:
+            ti.i_lru = "NULL, the end of a list of callbacks"
+        left = ti.i_lru
+        await VariableUpdate(self.free, lambda old: (*old, left), "slab_free")
 
 
 async def security_locked_down(sb: SuperBlock) -> int:
