@@ -16,6 +16,6 @@ def writer_is_not_overtaken(world: World) -> Iterator[str]:
     of readers keeps it away for ever.
     """
     at: Tracing = world.state
-    assert isinstance(at.eventfs, Eventfs3), "only v3 has this semaphore"
-    if at.eventfs.rwsem.overtakes:
+    assert isinstance(at.fs, Eventfs3), "only v3 has this semaphore"
+    if at.fs.rwsem.overtakes:
         yield "a reader that asked after a writer got eventfs_rwsem before it"
