@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import replace
 
 from invariants.fairness import writer_is_not_overtaken
-from lockwright.core.world import World
-from lockwright.scenario import Scenario, scenario
-from model.eventfs.v3 import Eventfs3
-from model.tracing.setup import tracing
-from stress.scenarios.cases import CASES, Case
-from stress.scenarios.promises import AT_END, RELEASE
+from lockwright.scenario import Scenario
+from stress.scenarios.designs import scenarios_of
 
 QUEUED = ("open_lookup_remove", "lookup_vs_create", "list_vs_create", "writer_starves")
 FAIR = ("writer_starves",)
-BUSY = ("read_vs_remove_busy",)
 
 
-def _build(world: World, *, case: Case, writer_queues: bool, open_is_busy: bool) -> None:
-    eventfs = Eventfs3(world, writer_queues=writer_queues)
-    case.spawn(
-        tracing(world, eventfs, events=case.events, files=case.files, open_is_busy=open_is_busy)
-    )
+def _make(posted: Scenario) -> Iterator[Scenario]:
+    """As posted, and with a writer that queues."""
+    if posted.case in FAIR:
+        posted = replace(posted, at_end=(*posted.at_end, writer_is_not_overtaken))
+    yield posted
+    if posted.case in QUEUED:
+        title = f"{posted.title.rstrip('.')}; the writer queues."
+        yield posted.variant(f"{posted.case}_queued", title=title, writer_queues=True)
 
 
-def _make(case: Case) -> tuple[Scenario, ...]:
-    at_end = (*AT_END, writer_is_not_overtaken) if case.name in FAIR else AT_END
-    build: Callable[..., None] = partial(_build, case=case)
-    made = scenario(
-        f"eventfs/v3:{case.name}",
-        release=RELEASE,
-        at_end=at_end,
-        writer_queues=False,
-        open_is_busy=case.name in BUSY,
-    )(build)
-    posted = made.variant(case.name, title=case.title)
-    if case.name not in QUEUED:
-        return (posted,)
-    title = f"{case.title.rstrip('.')}; the writer queues."
-    return posted, posted.variant(f"{case.name}_queued", title=title, writer_queues=True)
-
-
-SCENARIOS: tuple[Scenario, ...] = tuple(made for case in CASES.values() for made in _make(case))
+SCENARIOS: tuple[Scenario, ...] = tuple(
+    made for posted in scenarios_of("eventfs/v3") for made in _make(posted)
+)

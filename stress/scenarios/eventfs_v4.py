@@ -6,52 +6,10 @@ d_iput() takes the mutex (and the work item leaves the dentries alone, which wou
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from lockwright.scenario import Scenario
+from stress.scenarios.designs import scenarios_of
 
-from lockwright.core.world import World
-from lockwright.scenario import Scenario, scenario
-from model.eventfs.v4 import Eventfs4
-from model.tracing.setup import tracing
-from stress.scenarios.cases import CASES, Case
-from stress.scenarios.promises import AT_END, RELEASE
-
-
-def _build(
-    world: World,
-    *,
-    case: Case,
-    iput_locks: bool,
-    worker_puts: bool,
-    open_is_busy: bool,
-    rcu_late: bool,
-) -> None:
-    at = tracing(
-        world,
-        Eventfs4(world, iput_locks=iput_locks, worker_puts=worker_puts),
-        events=case.events,
-        files=case.files,
-        open_is_busy=open_is_busy,
-        rcu_late=rcu_late,
-    )
-    case.spawn(at)
-
-
-def _make(case: Case) -> Scenario:
-    build: Callable[..., None] = partial(_build, case=case)
-    made = scenario(
-        f"eventfs/v4:{case.name}",
-        release=RELEASE,
-        at_end=AT_END,
-        iput_locks=False,
-        worker_puts=True,
-        open_is_busy=case.name == "read_vs_remove_busy",
-        rcu_late=False,
-    )(build)
-    return made.variant(case.name, title=case.title)
-
-
-_posted = {name: _make(case) for name, case in CASES.items()}
+_posted = {made.case: made for made in scenarios_of("eventfs/v4")}
 
 SCENARIOS: tuple[Scenario, ...] = (
     *_posted.values(),

@@ -1,0 +1,8 @@
+"""eventfs of Linux 6.8 under each case."""
+
+from __future__ import annotations
+
+from lockwright.scenario import Scenario
+from stress.scenarios.designs import scenarios_of
+
+SCENARIOS: tuple[Scenario, ...] = scenarios_of("eventfs/linux_6_8")
