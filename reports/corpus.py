@@ -1,0 +1,250 @@
+"""The recorded bugs of eventfs: found in the design that had them, gone where they are mended.
+
+`python -m reports.corpus` explores each entry of `stress/corpus` before and after its fix and
+prints the table; it exits with 1 if one is not found, or not gone.  With `--write` it makes
+`reports/baselines/corpus.md` anew, for its diff to be read.
+
+Before, the executions are those until the bug was seen; after, all that there are.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from stress.corpus import ENTRIES
+from stress.corpus.entry import GONE, ROOT, Entry, Judged, NotModelled, run_after, run_before
+
+BASELINE = Path(__file__).parent / "baselines" / "corpus.md"
+BUGS = ROOT / "tests" / "data" / "eventfs_bugs.json"
+
+HEADS = ("bug", "what", "before", "verdict", "executions", "after", "verdict", "executions", "s")
+RIGHT = (4, 7, 8)
+SECONDS = 8
+"""The column that differs from machine to machine."""
+SHORT_HEADS = ("bug", "design", "before", "executions", "after", "executions", "s")
+SHORT_RIGHT = (3, 5, 6)
+NOT_MODELLED_HEADS = ("bug", "what", "why no model shows it")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry, explored: what its line of the table says, and what the JSON form says.
+
+    `before` and `after` are scenarios as `lockwright check` takes them; `else_before` and
+    `else_after` are the kinds of findings there that are not this bug.
+    """
+
+    bug: str
+    title: str
+    design: str
+    before: str
+    verdict_before: str
+    executions_before: int
+    else_before: tuple[str, ...]
+    after: str
+    verdict_after: str
+    executions_after: int
+    else_after: tuple[str, ...]
+    seconds: float
+    message: str
+    note: str
+    holds: bool
+
+    def cells(self) -> tuple[str, ...]:
+        """Its cells of the table."""
+        title = f"{self.title} ({self.note})" if self.note else self.title
+        after = self.verdict_after
+        if self.else_after:
+            after += f"; there is: {', '.join(self.else_after)}"
+        return (
+            self.bug,
+            title,
+            self.before,
+            self.verdict_before,
+            f"{self.executions_before:,}",
+            self.after,
+            after,
+            f"{self.executions_after:,}",
+            f"{self.seconds:.1f}",
+        )
+
+    def short_cells(self) -> tuple[str, ...]:
+        """Those that a terminal has room for."""
+        _, _, _, before, executions_before, _, _, executions_after, seconds = self.cells()
+        after = self.verdict_after
+        return self.bug, self.design, before, executions_before, after, executions_after, seconds
+
+
+def titles() -> dict[str, str]:
+    """What the recorded bugs are called, by id."""
+    data = json.loads(BUGS.read_text(encoding="utf-8"))
+    return {bug["id"]: bug["title"] for bug in data["bugs"]}
+
+
+def modelled() -> list[Entry]:
+    """The entries that have scenarios."""
+    return [entry for entry in ENTRIES if isinstance(entry, Entry)]
+
+
+def not_modelled() -> list[NotModelled]:
+    """Those that have a reason instead."""
+    return [entry for entry in ENTRIES if isinstance(entry, NotModelled)]
+
+
+def judge(nth: int) -> Row:
+    """Explore one of `modelled()`."""
+    entry = modelled()[nth]
+    return row_of(entry, run_before(entry), run_after(entry))
+
+
+def row_of(entry: Entry, before: Judged, after: Judged) -> Row:
+    """The row of an entry whose explorations ended so."""
+    found = before.verdict if before.finding is None else f"{before.verdict}: {entry.kind}"
+    return Row(
+        bug=entry.id,
+        title=titles()[entry.id],
+        design=entry.before.design,
+        before=entry.before.arguments,
+        verdict_before=found,
+        executions_before=before.executions,
+        else_before=before.others,
+        after=entry.after.arguments,
+        verdict_after=after.verdict,
+        executions_after=after.executions,
+        else_after=after.others,
+        seconds=before.seconds + after.seconds,
+        message="" if before.finding is None else before.finding.message,
+        note=entry.note,
+        holds=before.finding is not None and after.verdict == GONE,
+    )
+
+
+def explored(jobs: int) -> Iterator[Row]:
+    """The rows of all entries, in order, by so many processes."""
+    numbers = range(len(modelled()))
+    if jobs == 1:
+        yield from map(judge, numbers)
+        return
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap(judge, numbers)
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """The committed form: the table, and below it what no model shows."""
+    rows = list(rows)
+    lines = [
+        "# The bugs of eventfs, found and gone",
+        "",
+        "Made by `python -m reports.corpus --write`.  Before: the executions until the bug was",
+        "seen.  After: a complete exploration.  What stands under *before* and *after* are the",
+        "arguments of `lockwright check`.",
+        "",
+        *_lines(HEADS, [row.cells() for row in rows], RIGHT),
+        "",
+        "## Without a scenario",
+        "",
+        *_lines(NOT_MODELLED_HEADS, [_reason(entry) for entry in not_modelled()]),
+        "",
+        conclusion(rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _reason(entry: NotModelled) -> tuple[str, str, str]:
+    return entry.id, titles()[entry.id], entry.reason
+
+
+def _lines(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()
+) -> list[str]:
+    rule = ["---:" if nth in right else "---" for nth in range(len(heads))]
+    return [_line(heads), _line(rule), *(_line(row) for row in rows)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def without_seconds(text: str) -> list[str]:
+    """The lines of a Markdown table that do not differ from machine to machine."""
+    lines = []
+    for line in text.splitlines():
+        cells = line.strip("| ").split(" | ")
+        lines.append(" | ".join(cells[:SECONDS]) if len(cells) == len(HEADS) else line)
+    return lines
+
+
+def conclusion(rows: Sequence[Row]) -> str:
+    """The last line: how many bugs, and how many were found and are gone."""
+    every = {entry.id for entry in ENTRIES}
+    broken = {row.bug for row in rows if not row.holds}
+    held = {row.bug for row in rows} - broken
+    return (
+        f"{len(every)} bugs, {len(rows)} entries: {len(held)} bugs found and gone, "
+        f"{len(broken)} not, {len(every - held - broken)} without a scenario."
+    )
+
+
+def as_json(rows: Iterable[Row]) -> dict[str, Any]:
+    """The table for machines."""
+    return {
+        "version": 1,
+        "entries": [asdict(row) for row in rows],
+        "not_modelled": [asdict(entry) for entry in not_modelled()],
+    }
+
+
+def printed(rows: Sequence[Row], console: Console) -> None:
+    """The table for people."""
+    table = Table(*SHORT_HEADS)
+    for nth in SHORT_RIGHT:
+        table.columns[nth].justify = "right"
+    table.columns[1].no_wrap = True
+    table.columns[1].min_width = max((len(row.design) for row in rows), default=0)
+    for row in rows:
+        table.add_row(*row.short_cells())
+    console.print(table)
+    reasons = Table(*NOT_MODELLED_HEADS)
+    for entry in not_modelled():
+        reasons.add_row(*_reason(entry))
+    if reasons.row_count:
+        console.print(reasons)
+    console.print(conclusion(rows))
+
+
+@click.command()
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Processes."
+)
+@click.option("--format", "fmt", type=click.Choice(["text", "json", "markdown"]), default="text")
+@click.option("--write", is_flag=True, help="Make the baseline anew.")
+def main(*, jobs: int, fmt: str, write: bool) -> None:
+    """Explore every entry of the corpus and print the table."""
+    rows = []
+    for row in explored(jobs):
+        rows.append(row)
+        click.echo(f"{row.bug} {row.verdict_before}, {row.verdict_after}", err=True)
+    if fmt == "json":
+        click.echo(json.dumps(as_json(rows), indent=1))
+    elif fmt == "markdown":
+        click.echo(markdown(rows), nl=False)
+    else:
+        printed(rows, Console())
+    if write:
+        BASELINE.write_text(markdown(rows), encoding="utf-8")
+    sys.exit(0 if all(row.holds for row in rows) else 1)
+
+
+if __name__ == "__main__":
+    main()
