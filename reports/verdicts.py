@@ -3,27 +3,34 @@
 `python -m reports.verdicts` explores them all and exits with 1 if one differs from
 `reports/baselines/verdicts.json`; with `--write` it makes the baseline anew, for its diff to be
 read.  A count that moves without a reason is a bug, of a model or of the explorer.
+
+A scenario that takes more than `EXECUTIONS_MAX` executions is stopped there, and its verdict says
+so.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from lockwright.project import Project, load_project
 from lockwright.scenario import Scenario
 from lockwright.session import Options, explore
+from stress.corpus.entry import project
 
 BASELINE = Path(__file__).parent / "baselines" / "verdicts.json"
+EXECUTIONS_MAX = 500
 
 
 def verdict(scenario: Scenario) -> dict[str, Any]:
-    """What a complete exploration of the scenario ends with, without schedules and addresses."""
-    result = explore(scenario, Options(events=False))
+    """What exploring the scenario ends with, without schedules and addresses."""
+    result = explore(scenario, Options(events=False, executions=EXECUTIONS_MAX))
     return {
         "verdict": result.verdict.value,
         "complete": result.complete,
@@ -35,35 +42,56 @@ def verdict(scenario: Scenario) -> dict[str, Any]:
     }
 
 
+def verdicts(names: Iterable[str], jobs: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and verdict of each of some scenarios, in their order, by so many processes."""
+    names = list(names)
+    if jobs == 1:
+        yield from ((name, _verdict(name)) for name in names)
+        return
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        yield from zip(names, pool.imap(_verdict, names), strict=True)
+
+
+def _verdict(name: str) -> dict[str, Any]:
+    return verdict(project().scenarios[name])
+
+
 def baseline() -> dict[str, Any]:
     """The committed verdicts, by scenario."""
     recorded: dict[str, Any] = json.loads(BASELINE.read_text(encoding="utf-8"))
     return recorded
 
 
-def _differences(project: Project) -> list[str]:
-    recorded = baseline()
-    lines = [f"{name}: is gone" for name in recorded if name not in project.scenarios]
-    for name, scenario in project.scenarios.items():
-        got = verdict(scenario)
+def baseline_text(made: Mapping[str, Mapping[str, Any]]) -> str:
+    """The committed form: a line for each scenario."""
+    lines = [f"{json.dumps(name)}: {json.dumps(given)}" for name, given in made.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _differences(jobs: int) -> Iterator[str]:
+    recorded, scenarios = baseline(), project().scenarios
+    yield from (f"{name}: is gone" for name in recorded if name not in scenarios)
+    for name, got in verdicts(scenarios, jobs):
         if got != recorded.get(name):
-            lines.append(f"{name}:\nexpected: {recorded.get(name)}\ngot:      {got}")
-    return lines
+            yield f"{name}:\nexpected: {recorded.get(name)}\ngot:      {got}"
 
 
 @click.command()
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Processes."
+)
 @click.option("--write", is_flag=True, help="Make the baseline anew.")
-def main(*, write: bool) -> None:
+def main(*, jobs: int, write: bool) -> None:
     """Explore every scenario and compare the verdicts with the baseline."""
-    project = load_project(Path.cwd())
+    scenarios = project().scenarios
     if write:
-        made = {name: verdict(scenario) for name, scenario in project.scenarios.items()}
-        BASELINE.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+        BASELINE.write_text(baseline_text(dict(verdicts(scenarios, jobs))), encoding="utf-8")
         return
-    differences = _differences(project)
-    for line in differences:
+    differences = 0
+    for line in _differences(jobs):
+        differences += 1
         click.echo(line)
-    click.echo(f"{len(project.scenarios)} scenarios, {len(differences)} differ")
+    click.echo(f"{len(scenarios)} scenarios, {differences} differ")
     sys.exit(1 if differences else 0)
 
 

@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 from lockwright.core.operation import Operation
 from lockwright.core.task import Task
 from lockwright.core.world import World
-from model.eventfs.common import Eventfs
+from model.eventfs.linux_6_6 import Eventfs66
 from model.eventfs.v3 import Eventfs3
 from model.eventfs.v4 import Eventfs4
+from model.tracing.release import V6_5_EVENTFS, V6_6, TracingRelease
 from model.tracing.setup import Tracing, tracing
 
-DESIGNS: dict[str, Callable[[World], Eventfs]] = {
-    "v3": lambda world: Eventfs3(world, writer_queues=False),
-    "v4": Eventfs4,
+Kind = type[Eventfs3] | type[Eventfs4] | type[Eventfs66]
+
+DESIGNS: dict[str, tuple[Kind, TracingRelease]] = {
+    "v3": (Eventfs3, V6_5_EVENTFS),
+    "v4": (Eventfs4, V6_5_EVENTFS),
+    "linux_6_6": (Eventfs66, V6_6),
 }
 
 
-def mounted(design: str = "v3", *files: str, rcu_late: bool = False) -> Tracing:
-    """A mounted tracefs with the event kp1."""
+def mounted(
+    design: str = "v3",
+    *files: str,
+    rcu_late: bool = False,
+    flags: dict[str, bool] | None = None,
+    **switches: bool,
+) -> Tracing:
+    """A mounted tracefs with the event kp1; the directory kprobes is cached, what is below is not.
+
+    `flags` are those of the tracing core that are not as released, `switches` the design's.
+    """
     world = World()
-    return tracing(world, DESIGNS[design](world), files=files or ("enable",), rcu_late=rcu_late)
+    kind, release = DESIGNS[design]
+    at = tracing(
+        world,
+        kind(world, **switches),
+        replace(release, **(flags or {})),
+        files=files or ("enable",),
+        rcu_late=rcu_late,
+    )
+    at.warm("kprobes")
+    return at
 
 
 def run(at: Tracing, coro: Coroutine[Any, Any, Any], comm: str = "user") -> Task:

@@ -83,7 +83,7 @@ def test_a_name_that_is_too_long_hangs_its_looker() -> None:
         "__lookup_slow",
         "lookup_one_len",
         "eventfs_start_creating",
-        "create_file",
+        "create_dir",
         "eventfs_root_lookup",
     ]
 
@@ -111,7 +111,7 @@ def test_created_is_true_before_there_is_a_dentry() -> None:
 
 def test_a_listing_misses_a_file_that_is_being_looked_up() -> None:
     """E12 for the reader of a directory."""
-    assert "a listing of kprobes/kp1 gives nothing, not enable" in promises(
+    assert "a listing of kprobes/kp1 misses enable, which is there all the time" in promises(
         "eventfs/v3:list_vs_lookup"
     )
 
