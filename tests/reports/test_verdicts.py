@@ -22,7 +22,8 @@ FEW, MORE = 12, 150
 
 def between(least: int, most: int) -> list[str]:
     """The scenarios that take so many executions by the baseline."""
-    return [name for name in SCENARIOS if least < RECORDED[name]["executions"] <= most]
+    known = (name for name in SCENARIOS if name in RECORDED)
+    return [name for name in known if least < RECORDED[name]["executions"] <= most]
 
 
 def test_the_baseline_has_each_scenario_once() -> None:

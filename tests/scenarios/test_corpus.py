@@ -26,7 +26,8 @@ BUGS = Path(__file__).parent.parent / "data" / "eventfs_bugs.json"
 IDS = [bug["id"] for bug in json.loads(BUGS.read_text(encoding="utf-8"))["bugs"]]
 MODELLED_MIN = 60
 QUICK_S = 1.0
-"""An entry that took less than this when the table was made is no slow test."""
+"""An entry that took less than this when the table was made has a test of its own; the others are
+left to the slow test of the whole table (`tests/reports/test_corpus.py`)."""
 
 
 def recorded_seconds(entry: Entry) -> float:
@@ -38,8 +39,8 @@ def recorded_seconds(entry: Entry) -> float:
     return QUICK_S
 
 
-def entries(*, quick: bool) -> list[Entry]:
-    return [entry for entry in modelled() if (recorded_seconds(entry) < QUICK_S) == quick]
+def quick() -> list[Entry]:
+    return [entry for entry in modelled() if recorded_seconds(entry) < QUICK_S]
 
 
 def named(entry: object) -> str:
@@ -71,20 +72,10 @@ def test_before_and_after_are_not_the_same() -> None:
     assert [entry.id for entry in modelled() if entry.before == entry.after] == []
 
 
-def holds(entry: Entry) -> None:
+@pytest.mark.parametrize("entry", quick(), ids=named)
+def test_it_is_found_before_and_gone_after(entry: Entry) -> None:
     outcome = run(entry)
     assert (outcome.before.verdict, outcome.after.verdict) == (FOUND, GONE)
-
-
-@pytest.mark.parametrize("entry", entries(quick=True), ids=named)
-def test_it_is_found_before_and_gone_after(entry: Entry) -> None:
-    holds(entry)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("entry", entries(quick=False), ids=named)
-def test_it_is_found_before_and_gone_after_in_a_long_search(entry: Entry) -> None:
-    holds(entry)
 
 
 def test_the_table_has_a_line_for_each_entry() -> None:

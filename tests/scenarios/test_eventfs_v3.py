@@ -59,7 +59,10 @@ def test_with_a_writer_that_queues_three_tasks_deadlock() -> None:
     }
 
 
-@pytest.mark.parametrize(("case", "who"), [("lookup_vs_create", "stat"), ("list_vs_create", "ls")])
+@pytest.mark.parametrize(
+    ("case", "who"),
+    [("lookup_vs_create", "stat"), pytest.param("list_vs_create", "ls", marks=pytest.mark.slow)],
+)
 def test_a_reader_that_reads_again_deadlocks_with_a_queued_writer_only(case: str, who: str) -> None:
     """E02: two tasks are enough."""
     assert explored(f"eventfs/v3:{case}").deadlocked == 0
@@ -100,6 +103,7 @@ def test_a_directory_is_visible_before_it_knows_what_is_in_it() -> None:
     assert "NULL pointer dereference" in kinds("eventfs/v3:lookup_vs_deep_lookup")
 
 
+@pytest.mark.slow
 def test_created_is_true_before_there_is_a_dentry() -> None:
     """E12: no reference is taken, and one is dropped; or an error pointer is followed."""
     name = "eventfs/v3:open_close_vs_open_close"
