@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from reports.running import run
 from stress.conformance import interleaved
 from stress.conformance.kernels import KERNELS
 from stress.conformance.leftout import left_out
@@ -133,4 +134,4 @@ def main(kernels: tuple[str, ...]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

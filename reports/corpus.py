@@ -22,6 +22,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from reports.running import run, written
 from stress.corpus import ENTRIES
 from stress.corpus.entry import GONE, ROOT, Entry, Judged, NotModelled, run_after, run_before
 
@@ -242,9 +243,9 @@ def main(*, jobs: int, fmt: str, write: bool) -> None:
     else:
         printed(rows, Console())
     if write:
-        BASELINE.write_text(markdown(rows), encoding="utf-8")
+        written(BASELINE, markdown(rows))
     sys.exit(0 if all(row.holds for row in rows) else 1)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

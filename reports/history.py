@@ -22,7 +22,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from reports.verdicts import baseline, verdicts
+from reports.running import run, written
+from reports.verdicts import EXECUTIONS_MAX, baseline, verdicts
 from stress.corpus.entry import ROOT, project
 from stress.scenarios.designs import DESIGNS
 
@@ -88,26 +89,42 @@ def markdown(rows: Sequence[Row]) -> str:
         f"| {' | '.join(['---', *('---:' for _ in heads[1:])])} |",
         *(f"| {' | '.join(_cells(row, rules))} |" for row in rows),
     ]
-    for row in rows:
-        if row.incomplete:
-            lines += ["", f"{row.design}: {row.incomplete} not explored to the end."]
+    for said in unfinished(rows):
+        lines += ["", said]
     return "\n".join(lines) + "\n"
+
+
+def unfinished(rows: Iterable[Row]) -> list[str]:
+    """How many scenarios of each design take more executions than there are to a verdict."""
+    return [
+        f"{row.design}: {row.incomplete} not explored to the end ({EXECUTIONS_MAX} executions)."
+        for row in rows
+        if row.incomplete
+    ]
 
 
 def printed(rows: Sequence[Row], console: Console) -> None:
     """The table for people."""
     rules = rules_of(rows)
-    table = Table("design", "scenarios", "verified", *(str(nth + 1) for nth in range(len(rules))))
+    table = Table("design", "all", "verified", *(str(nth + 1) for nth in range(len(rules))))
+    table.padding = 0
+    for column in table.columns:
+        column.no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
     for row in rows:
         design, scenarios, verified, *counts = _cells(row, rules)
         table.add_row(
-            design, scenarios, verified, *(f"[red]{n}[/red]" if n else "·" for n in counts)
+            design.removeprefix("eventfs/"),
+            scenarios,
+            verified,
+            *(f"[red]{n}[/red]" if n else "·" for n in counts),
         )
     console.print(table)
     for nth, rule in enumerate(rules):
         console.print(f"{nth + 1:3}  {rule}", markup=False, highlight=False)
+    for said in unfinished(rows):
+        console.print(said, markup=False, highlight=False)
 
 
 def picture(rows: Sequence[Row]) -> str:
@@ -167,15 +184,14 @@ def main(*, jobs: int, committed: bool, write: bool) -> None:
     """Explore the designs, print the table and draw the picture."""
     rows = rows_of(baseline() if committed else _explored(jobs))
     printed(rows, Console())
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    PICTURE.write_text(picture(rows), encoding="utf-8")
+    written(PICTURE, picture(rows))
     click.echo(f"drawn: {PICTURE.relative_to(ROOT)}")
     if write:
-        BASELINE.write_text(markdown(rows), encoding="utf-8")
+        written(BASELINE, markdown(rows))
     elif markdown(rows) != BASELINE.read_text(encoding="utf-8"):
         click.echo(f"this is not what {BASELINE.relative_to(ROOT)} says")
         sys.exit(1)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -26,6 +26,7 @@ from model.vfs.objects import FileOperations
 from model.vfs.readdir import __x64_sys_getdents64
 from model.vfs.reclaim import drop_caches
 from model.vfs.syscalls import __do_sys_newfstatat, __x64_sys_close, __x64_sys_openat
+from reports.running import run
 from stress.scenarios.designs import DESIGNS
 
 TOP_FILES = ("enable", "header_page", "header_event")
@@ -299,4 +300,4 @@ def main(design: tuple[str, ...]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

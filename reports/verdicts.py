@@ -22,6 +22,7 @@ import click
 
 from lockwright.scenario import Scenario
 from lockwright.session import Options, explore
+from reports.running import run, table_in, written
 from stress.corpus.entry import project
 
 BASELINE = Path(__file__).parent / "baselines" / "verdicts.json"
@@ -58,8 +59,7 @@ def _verdict(name: str) -> dict[str, Any]:
 
 def baseline() -> dict[str, Any]:
     """The committed verdicts, by scenario."""
-    recorded: dict[str, Any] = json.loads(BASELINE.read_text(encoding="utf-8"))
-    return recorded
+    return table_in(BASELINE)
 
 
 def baseline_text(made: Mapping[str, Mapping[str, Any]]) -> str:
@@ -85,7 +85,7 @@ def main(*, jobs: int, write: bool) -> None:
     """Explore every scenario and compare the verdicts with the baseline."""
     scenarios = project().scenarios
     if write:
-        BASELINE.write_text(baseline_text(dict(verdicts(scenarios, jobs))), encoding="utf-8")
+        written(BASELINE, baseline_text(dict(verdicts(scenarios, jobs))))
         return
     differences = 0
     for line in _differences(jobs):
@@ -96,4 +96,4 @@ def main(*, jobs: int, write: bool) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -29,8 +29,7 @@ from model.vfs.objects import Dentry, Inode, SuperBlock
 from model.vfs.reclaim import GFP_NOFS, kmalloc_reclaim
 
 if TYPE_CHECKING:
-    from model.tracefs.inode import get_tracefs
-from model.vfs.attr import Iattr
+    from model.vfs.attr import Iattr
 
 
 class Attributes(References):

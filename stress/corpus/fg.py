@@ -60,7 +60,7 @@ ENTRIES: tuple[Entry | NotModelled, ...] = (
         "It is in the model, `passes_null_on` of linux_6_9, and never comes to pass: all who walk "
         "up to `events` are in a lookup, which has found its directory not freed and holds "
         "eventfs_mutex until it ends; a removal needs that too, and marks all below before a "
-        "directory itself. Explore linux_6_9:lookup_vs_remove_tree with that switch and "
+        "directory itself. Explore eventfs/linux_6_9:lookup_vs_remove_tree with that switch and "
         "without, with walks_safely and clears_flag_at_drop: every execution, and no finding.",
     ),
     Entry(

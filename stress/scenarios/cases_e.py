@@ -197,8 +197,10 @@ def lookup_held_vs_remove(at: Tracing) -> None:
 
 @case("enable", only=ENTRIES)
 def make_below_removed(at: Tracing) -> None:
-    """A directory is made below one that is removed, without event_mutex; the caller looks for
-    error pointers only."""
+    """A directory is made below one that is removed, without event_mutex.
+
+    The caller looks for error pointers only.
+    """
     fs = at.fs
     parent = at.events["kp1"].peek("ei")
     at.boot(hold_open(at, KP1))

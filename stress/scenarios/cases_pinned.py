@@ -51,10 +51,17 @@ class _Join(Operation):
         return f"wait4({self.comm})"
 
 
-def spawn_then_reclaim(at: Tracing, *tasks: tuple[str, Coroutine[Any, Any, None]]) -> None:
-    """Spawn tasks, and one that drops the caches when they have ended."""
+def spawn_then_reclaim(
+    at: Tracing, *tasks: tuple[str, Coroutine[Any, Any, None]], warm: str = ""
+) -> None:
+    """Spawn tasks, and one that drops the caches when they have ended.
+
+    The idle tree has nothing cached; the tasks begin with the path `warm` cached.
+    """
     world = at.sb.world
     at.outcomes.append(Outcome(IDLE, "", census(world)))
+    if warm:
+        at.warm(warm)
     running = [world.spawn(coro, comm) for comm, coro in tasks]
 
     async def reclaim() -> None:
@@ -91,7 +98,7 @@ def stat_vs_list_then_reclaim(at: Tracing) -> None:
     async def ls() -> None:
         await list_directory(at, KP1)
 
-    spawn_then_reclaim(at, ("stat", look()), ("ls", ls()))
+    spawn_then_reclaim(at, ("stat", look()), ("ls", ls()), warm=KP1)
 
 
 @case("enable", "filter", only=ENTRIES, at_end=(untouched_files_cost_nothing,))

@@ -1,0 +1,54 @@
+"""How the reports run: one clear message for what cannot be read or written, and no traceback.
+
+Exit status as `lockwright` has it: 2 for what cannot be used, 130 when interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from lockwright.commands.files import replace_file
+from lockwright.core.errors import UsageError
+
+USAGE, INTERRUPTED = 2, 130
+
+
+def run(command: click.Command) -> None:
+    """Run a report's command, and exit."""
+    try:
+        sys.exit(command(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except OSError as error:
+        _say(f"{error.filename or 'output'}: {error.strerror}")
+    except (UsageError, ValueError) as error:
+        _say(str(error))
+
+
+def _say(what: str) -> None:
+    click.echo(f"lockwright: {what}", err=True)
+    sys.exit(USAGE)
+
+
+def written(path: Path, text: str) -> None:
+    """Write a file as a whole: who is killed meanwhile leaves the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, text)
+
+
+def table_in(path: Path) -> dict[str, dict[str, object]]:
+    """A JSON object of objects.  Raises UsageError for anything else."""
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{path} is no JSON: {error}") from None
+    if not isinstance(read, dict) or not all(isinstance(each, dict) for each in read.values()):
+        raise UsageError(f"{path}: expected an object with a verdict for each scenario")
+    return read
