@@ -6,7 +6,8 @@ What changed since 6.12: the rcu_head lies over the list of a removed directory'
 whoever walks that list asks for each child whether the directory has been removed; children are
 published with a barrier; remounting holds eventfs_mutex and an SRCU section; a removal knows the
 next child before it removes one; lockdown is tested before anything is locked; names that are
-not there leave no dentry behind.
+not there leave no dentry behind; a listing that stops before its end gives -EINVAL, which whoever
+reads sees if it has been given nothing.
 Left out: DCACHE_PERSISTENT of the dentry of `events`: its mark is the reference that creation
 keeps, which the C takes once more and drops again (d_make_persistent(), d_make_discardable());
 guard() and scoped_guard(), which are lock() and unlock().
