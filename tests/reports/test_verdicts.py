@@ -16,7 +16,7 @@ from reports.verdicts import BASELINE, EXECUTIONS_MAX, baseline, baseline_text, 
 ROOT = Path(__file__).parent.parent.parent
 SCENARIOS = load_project(ROOT).scenarios
 RECORDED = baseline()
-FEW, MORE = 12, 150
+FEW, MORE = 6, 150
 """Executions: up to so many in every run of the suite, and up to so many in a slow one."""
 
 

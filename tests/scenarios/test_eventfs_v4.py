@@ -56,6 +56,7 @@ def test_d_iput_that_takes_the_mutex_waits_for_its_own_task() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_page_fault_of_the_mail_comes_out_in_the_work_item() -> None:
     """E10: eventfs_workfn() puts a directory once too often, and a child finds it without inode."""
     assert [
@@ -80,6 +81,7 @@ def test_looking_up_and_removing_is_enough_to_touch_freed_memory() -> None:
     assert {"refcount", "use-after-free"} <= kinds("eventfs/v4:stat_then_remove")
 
 
+@pytest.mark.slow
 def test_a_file_that_is_read_while_its_event_goes_leads_to_freed_data() -> None:
     """E51, E52; a core that refuses to remove an event with an open file has it not."""
 
