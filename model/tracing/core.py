@@ -31,7 +31,7 @@ from lockwright.kernel.slab import Field, Slab
 
 if TYPE_CHECKING:
     from model.tracefs.entry import EventfsEntry
-    from model.tracing.dyn_event import DynEvent
+    from model.tracing.dyn_event_base import DynEvent
     from model.tracing.release import TracingRelease
     from model.tracing.tree import EventTree
     from model.vfs.objects import Dentry, SuperBlock

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from model.tracefs.inode import security_locked_down
 from model.tracing.core import TracingCore
-from model.tracing.dyn_event import Command, DynEvent, parse
+from model.tracing.dyn_event_base import Command, DynEvent, parse
 from model.tracing.trace_probe import (
     TraceEprobe,
     TraceFprobe,

@@ -18,7 +18,7 @@ from model.tracing.core import (
     TraceEventCall,
     TracingCore,
 )
-from model.tracing.dyn_event import Command, DynEvent
+from model.tracing.dyn_event_base import Command, DynEvent
 from model.tracing.events import files_of, is_open, trace_add_event_call, trace_remove_event_call
 from model.vfs.err import EBUSY, ECANCELED, EEXIST, ENODEV, ENOMEM, is_null
 

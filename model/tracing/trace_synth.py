@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from lockwright.kernel.slab import Field, kfree, kmalloc
 from model.tracing.core import TRACE_EVENT_FL_DYNAMIC, TraceEventCall, TracingCore
-from model.tracing.dyn_event import Command, DynEvent
+from model.tracing.dyn_event_base import Command, DynEvent
 from model.tracing.events import files_of, is_open, trace_add_event_call, trace_remove_event_call
 from model.vfs.err import EBUSY, ECANCELED, EEXIST, EINVAL, ENOMEM, is_null
 

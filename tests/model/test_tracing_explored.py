@@ -29,7 +29,7 @@ from model.tracing.core import (
     TraceEventFile,
     TraceSubsystemDir,
 )
-from model.tracing.dyn_event import DynEvent
+from model.tracing.dyn_event_base import DynEvent
 from model.tracing.dynevent import create_dyn_event
 from model.tracing.release import TracingRelease
 from model.tracing.setup import Tracing, tracing
