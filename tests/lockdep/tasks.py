@@ -5,12 +5,10 @@ from __future__ import annotations
 from lockwright.core.frame import Frame
 from lockwright.lockdep import LockKey, LockUse, Report, Validator
 
-SLEEPING = 3
-
 
 def key(name: str) -> LockKey:
-    """A sleeping lock's key."""
-    return LockKey(name, "init", wait_inner=SLEEPING)
+    """A lock's key, without a wait type."""
+    return LockKey(name, "init", wait_inner=0)
 
 
 class Locker:
@@ -28,17 +26,17 @@ class Locker:
         self.line += 1
         fields: dict[str, object] = {"subclass": 0, "instance": address(name), "read": read}
         use = LockUse(**{"key": key(name), **fields, **how})  # type: ignore[arg-type]  # by name
-        return self.validator.acquire(self.locks, use, self._stack)
+        return self.validator.acquire(self.locks, use, self.stack)
 
     def unlock(self, name: str) -> Report | None:
         """Release."""
         self.line += 1
-        return self.validator.release(self.locks, address(name), self._stack)
+        return self.validator.release(self.locks, address(name), self.stack)
 
     def downgrade(self, name: str) -> Report | None:
         """From writer to reader."""
         self.line += 1
-        return self.validator.downgrade(self.locks, address(name), self._stack)
+        return self.validator.downgrade(self.locks, address(name), self.stack)
 
     def order(self, *names: str) -> Report | None:
         """Lock all, in this order, and unlock them; `A:2` is a recursive reader of A."""
@@ -51,23 +49,57 @@ class Locker:
             self.unlock(name)
         return found
 
-    def hardirqs_on(self) -> None:
+    def hardirqs_on(self) -> Report | None:
         """local_irq_enable()."""
-        self.validator.hardirqs_on(self.locks, self._stack)
+        self.line += 1
+        return self.validator.hardirqs_on(self.locks, self.stack)
 
-    def softirqs_on(self) -> None:
+    def hardirqs_off(self) -> None:
+        """local_irq_disable()."""
+        self.line += 1
+        self.validator.hardirqs_off(self.locks, self.stack)
+
+    def softirqs_on(self) -> Report | None:
         """local_bh_enable()."""
-        self.validator.softirqs_on(self.locks, self._stack)
+        self.line += 1
+        return self.validator.softirqs_on(self.locks, self.stack)
+
+    def softirqs_off(self) -> None:
+        """local_bh_disable()."""
+        self.line += 1
+        self.validator.softirqs_off(self.locks, self.stack)
+
+    def hardirq(self, *names: str, threaded: bool = True) -> Report | None:
+        """A hardirq handler takes locks, in this order, and ends."""
+        self.validator.hardirq_enter(self.locks, threaded=threaded, stack=self.stack)
+        found = self.order(*names)
+        self.validator.hardirq_exit(self.locks, self.stack)
+        return found
+
+    def softirq(self, *names: str) -> Report | None:
+        """A softirq handler takes locks, in this order, and ends."""
+        self.validator.softirq_enter(self.locks, self.stack)
+        found = self.order(*names)
+        self.validator.softirq_exit(self.locks, self.stack)
+        return found
+
+    def quietly(self, *names: str) -> Report | None:
+        """The same as order(), with hardirqs off."""
+        self.hardirqs_off()
+        found = self.order(*names)
+        self.hardirqs_on()
+        return found
 
     def exit(self) -> Report | None:
         """The task ends."""
-        return self.validator.task_exit(self.locks, self._stack)
+        return self.validator.task_exit(self.locks, self.stack)
 
     def holds(self) -> list[str]:
         """The classes held, oldest first."""
         return [entry.node.lock.name for entry in self.locks.held]
 
-    def _stack(self) -> tuple[Frame, ...]:
+    def stack(self) -> tuple[Frame, ...]:
+        """The call chain: a primitive, and the function of the task with the line it is at."""
         self.stacks += 1
         return (Frame("lock_primitive", 1, 2), Frame(self.function, self.line, 99))
 

@@ -13,13 +13,15 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from lockwright.core.frame import Frame
-from lockwright.core.lockuse import LockKey, LockUse
+from lockwright.core.lockuse import RECURSIVE_READER, LockKey, LockUse
 from lockwright.lockdep.classes import LockClass
+from lockwright.lockdep.facts import IrqStamps, IrqState, IrqSwitch
 
 Stack: TypeAlias = tuple[Frame, ...]
 NO_FRAME = Frame("??", 0, 1)
-NO_NEST = -2  # of a step: no nest lock was named
+NO_NEST = -2  # none was named
 NEST_NOT_HELD = -1
+NEST_REFERENCED = -3  # the nest lock is one of those that were merged into a held entry
 
 
 def call_site(stack: Stack) -> Frame:
@@ -72,10 +74,17 @@ class ChainNode:
         self.site = NO_FRAME
         self.children: dict[ChainStep, ChainNode] = {}
 
+    def forget(self, lock: LockClass) -> None:
+        """Take all chains with this class out of the tree below here."""
+        self.children = {s: node for s, node in self.children.items() if node.lock is not lock}
+        for node in self.children.values():
+            node.forget(lock)
 
-# key, subclass, read, trylock, check, sync, place of the nest lock on the stack,
-# hardirq context, softirq context, hardirqs enabled, softirqs enabled
-ChainStep: TypeAlias = tuple[LockKey, int, int, bool, bool, bool, int, int, int, bool, bool]
+
+# where the nest lock is held, and where a lock that the comparison function does not let come first
+Said: TypeAlias = tuple[int, int]
+# key, subclass, read, trylock, check, sync, what annotations say of the locks held, interrupts
+ChainStep: TypeAlias = tuple[LockKey, int, int, bool, bool, bool, Said | None, int]
 
 
 def chain_root() -> ChainNode:
@@ -88,36 +97,87 @@ class HeldLock:
     """One entry of a held stack.
 
     `references` counts the acquires that were merged into this entry, 0 if there was one only.
+    `pins` is the sum of the cookies of those who pinned it.
     """
 
-    __slots__ = ("node", "references", "site", "use")
+    __slots__ = ("node", "pins", "references", "site", "use")
 
     def __init__(self, node: ChainNode, use: LockUse, site: Frame) -> None:
         self.node = node
         self.use = use
         self.site = site
         self.references = 0
+        self.pins = 0
+
+
+class Switches:
+    """When and where a task last switched interrupts.  C: struct irqtrace_events."""
+
+    __slots__ = ("events", "hardirqs_off", "hardirqs_on", "softirqs_off", "softirqs_on")
+
+    def __init__(self) -> None:
+        never = IrqSwitch(0, None)
+        self.events = 0
+        self.hardirqs_on = self.hardirqs_off = never
+        self.softirqs_on = self.softirqs_off = never
+
+    def switched(self, at: Frame) -> IrqSwitch:
+        """One more event."""
+        self.events += 1
+        return IrqSwitch(self.events, at)
+
+    def stamps(self) -> IrqStamps:
+        """As reports show it."""
+        return IrqStamps(
+            self.events, self.hardirqs_on, self.hardirqs_off, self.softirqs_on, self.softirqs_off
+        )
+
+
+class IrqPart:
+    """One part of a task's interrupt state: a count of contexts, or whether something is on."""
+
+    __slots__ = ("_place",)
+
+    def __init__(self, place: int) -> None:
+        self._place = place
+
+    def __get__(self, task: TaskLocks, owner: type[TaskLocks]) -> int:
+        return task.parts[self._place]
+
+    def __set__(self, task: TaskLocks, value: int) -> None:
+        task.parts[self._place] = value
+        # every acquire asks for all of it, so it is kept as one number
+        bit = 1 << self._place
+        task.irqs = task.irqs | bit if value > 0 else task.irqs & ~bit
 
 
 class TaskLocks:
     """What one task holds, and the interrupt state its acquires are made in.
 
-    The machine sets the contexts (counts) and whether interrupts are enabled; use
-    `Validator.hardirqs_on()` and `softirqs_on()` for switching on, as that marks what is held.
-    Invariant: `chain` is the node of the last of `held`, or the root.
+    The validator's hardirqs_on() and the like mark what is held, keep the stamps, and set this
+    state; whoever sets it here does only that.  `outside` counts what keeps acquires from the
+    validator: NMIs, and lockdep_off().
+    Invariant: `chain` is the node of the last of `held`, or the root; `irqs` has a bit for each of
+    the `parts`.
     """
 
     __slots__ = (
         "chain",
         "comm",
         "cpu",
-        "hardirq_context",
-        "hardirqs_enabled",
         "held",
+        "in_nmi",
+        "irqs",
+        "outside",
+        "parts",
         "pid",
-        "softirq_context",
-        "softirqs_enabled",
+        "switches",
     )
+    hardirq_context = IrqPart(0)
+    softirq_context = IrqPart(1)
+    hardirq_threaded = IrqPart(2)
+    hardirqs_enabled = IrqPart(3)
+    softirqs_enabled = IrqPart(4)
 
     def __init__(self, comm: str, pid: int, cpu: int, *, chain: ChainNode) -> None:
         self.comm = comm
@@ -125,14 +185,24 @@ class TaskLocks:
         self.cpu = cpu
         self.held: list[HeldLock] = []
         self.chain = chain
-        self.hardirq_context = 0
-        self.softirq_context = 0
-        self.hardirqs_enabled = True
-        self.softirqs_enabled = True
+        self.in_nmi = 0
+        self.outside = 0
+        self.switches = Switches()
+        self.parts = [0, 0, 0, 1, 1]
+        self.irqs = 0b11000
 
     def irq_context(self) -> int:
         """Whose locks an acquire now is chained to: bit 0 softirq, bit 1 hardirq."""
         return 2 * (self.hardirq_context > 0) + (self.softirq_context > 0)
+
+    def irq_state(self) -> IrqState:
+        """The interrupt state as reports show it."""
+        return IrqState(
+            self.hardirq_context,
+            self.softirq_context,
+            self.hardirqs_enabled > 0,
+            self.softirqs_enabled > 0,
+        )
 
     def place_of(self, instance: int) -> int:
         """How deep (from the bottom, 0) an instance is held, or NEST_NOT_HELD."""
@@ -141,18 +211,32 @@ class TaskLocks:
                 return place
         return NEST_NOT_HELD
 
-    def step(self, use: LockUse) -> ChainStep:
-        """The step of the chain tree that an acquire takes."""
-        return (
-            use.key,
-            use.subclass,
-            use.read,
-            use.trylock,
-            use.check,
-            use.sync,
-            NO_NEST if use.nest is None else self.place_of(use.nest),
-            self.hardirq_context,
-            self.softirq_context,
-            self.hardirqs_enabled,
-            self.softirqs_enabled,
-        )
+    def refused_by(self, use: LockUse) -> int:
+        """How deep the first lock of the same class is held that the comparison function does not
+        let come before this one, or NEST_NOT_HELD."""
+        if use.compare is None:
+            return NEST_NOT_HELD
+        for place, entry in enumerate(self.held):
+            held = entry.use
+            if held.key != use.key or held.subclass != use.subclass:
+                continue
+            if (use.read != RECURSIVE_READER or not held.read) and (
+                use.compare(held.instance, use.instance) >= 0
+            ):
+                return place
+        return NEST_NOT_HELD
+
+    def said_of(self, use: LockUse, nest_key: LockKey | None) -> Said:
+        """What the annotations of an acquire say; `nest_key` is the nest lock's."""
+        return self.nest_place(use, nest_key), self.refused_by(use)
+
+    def nest_place(self, use: LockUse, nest_key: LockKey | None) -> int:
+        """Where the nest lock is held: a place on the stack, or one of the NEST numbers."""
+        if use.nest is None:
+            return NO_NEST
+        place = self.place_of(use.nest)
+        if place == NEST_NOT_HELD and nest_key is not None:
+            for entry in self.held:
+                if entry.references and entry.use.key == nest_key and not entry.use.subclass:
+                    return NEST_REFERENCED
+        return place

@@ -3,43 +3,49 @@
 What an acquire does, in the kernel's order, as that decides which report comes first:
 
     acquire()           merge into the top entry (nest lock), or step to a known chain: done
-      _learn()          a chain that is new; checks.py: find the class, mark its usage, then
+      _learn()          a chain that is new; checks.py: find the class, then
+        check_wait()        may this lock be waited for here?  waits.py
+        mark_acquire()      what this says of interrupts; usage.py
         _check_nest()       is the lock that is said to serialise this held?
         _check_recursion()  is one of its class held already?
-        _add_dependencies() an edge from each relevant held lock, each searched for a cycle
+        _add_dependencies() an edge from each relevant held lock, each searched for a cycle and
+                            for a path from what interrupts take to what they may interrupt
       push              unless it only synchronises
 
 `release()` pops, or, out of order, pops all above and acquires them again, so that the edges
-which the removed lock stood for are checked too.
+which the removed lock stood for are checked too.  interrupts.py has what switching interrupts
+does, annotations.py what models say of held locks.
 
 The kernel falls silent after its first report.  So does `first_report_only=True`; else the
 validator goes on, stores the edge in spite of the cycle, and gives each distinct cycle once, over
 all executions of an exploration.
 
-Two things make the default more thorough than the kernel, and `kernel_search=True` takes both
-back.  The search is complete (see graph.py).  And edges are drawn past a held recursive reader:
-the kernel stops at the first lock that was not a trylock, as older ones lead to it, but a path
-into a recursive reader by R and out of it by S is weak, so C -> B is lost when C, then R, then B
-are taken.
+Three things make the default more thorough than the kernel, and `kernel_search=True` takes them
+back.  The search is complete (see search.py).  Edges are drawn past a held recursive reader: the
+kernel stops at the first lock that was not a trylock, as older ones lead to it, but a path into a
+recursive reader by R and out of it by S is weak, so C -> B is lost when C, then R, then B are
+taken.  And they are drawn past a local_lock, as the interrupt rules' searches end there.
 
 C: kernel/locking/lockdep.c, __lock_acquire(), __lock_release(), reacquire_held_locks().
-Left out: the rules on usage bits and on wait types (both are recorded), pinning, compare
-functions, and the limits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from lockwright.core.frame import Frame
-from lockwright.core.lockuse import READER, LockUse
+from lockwright.core.lockuse import NO_KEY, READER, LockKey, LockUse
 from lockwright.lockdep import findings
-from lockwright.lockdep.checks import Checks, mark_held
-from lockwright.lockdep.classes import HARDIRQ_ON, SOFTIRQ_ON, ClassName
+from lockwright.lockdep.annotations import Annotations, same_class
+from lockwright.lockdep.checks import Checks
+from lockwright.lockdep.classes import ClassName
+from lockwright.lockdep.endings import Endings
+from lockwright.lockdep.facts import IrqStamps, IrqState, LockAt
 from lockwright.lockdep.findings import Attempt, Findings
 from lockwright.lockdep.held import (
     NEST_NOT_HELD,
     ChainNode,
+    ChainStep,
     HeldLock,
     Stack,
     TaskLocks,
@@ -47,7 +53,10 @@ from lockwright.lockdep.held import (
     call_site,
     chain_root,
 )
+from lockwright.lockdep.interrupts import Interrupts
+from lockwright.lockdep.limits import Counted, Limits
 from lockwright.lockdep.reports import EdgeSeen, Report
+from lockwright.lockdep.tables import Tables, tables
 
 
 class Validator:
@@ -59,10 +68,12 @@ class Validator:
     for a known chain it is the place where that chain was first seen, or with `exact_sites=True`
     taken from the stack each time, which is slow.
 
-    A call gives the first report that it found; `reports` has all.
-    """
+    A call gives the first report that it found; `reports` has all.  `raw_nesting=False` is a
+    kernel without CONFIG_PROVE_RAW_LOCK_NESTING.  Without `limits` there are none.
 
-    __slots__ = ("_checks", "_exact_sites", "_findings", "_learnt", "_root", "_uses")
+    `hardirqs_on()` to `nmi_exit()` are those of Interrupts, `pin()` to `on()` those of Annotations,
+    `freed()` to `user_return()` those of Endings.
+    """
 
     def __init__(
         self,
@@ -70,13 +81,32 @@ class Validator:
         first_report_only: bool = False,
         kernel_search: bool = False,
         exact_sites: bool = False,
+        raw_nesting: bool = True,
+        limits: Limits | None = None,
     ) -> None:
         self._findings = Findings(first_only=first_report_only)
-        self._checks = Checks(found=self._findings, kernel_search=kernel_search)
+        self._checks = Checks(
+            found=self._findings, kernel_search=kernel_search, raw_nesting=raw_nesting
+        )
+        self._counted = None if limits is None else Counted(limits)
         self._exact_sites = exact_sites
         self._root = chain_root()
         self._uses: dict[int, LockUse] = {}  # the last acquire of each instance
         self._learnt = 0
+        self.interrupts = interrupts = Interrupts(self._checks.usage, self._findings)
+        self.hardirqs_on, self.hardirqs_off = interrupts.hardirqs_on, interrupts.hardirqs_off
+        self.softirqs_on, self.softirqs_off = interrupts.softirqs_on, interrupts.softirqs_off
+        self.hardirq_enter, self.hardirq_exit = interrupts.hardirq_enter, interrupts.hardirq_exit
+        self.softirq_enter, self.softirq_exit = interrupts.softirq_enter, interrupts.softirq_exit
+        self.nmi_enter, self.nmi_exit = interrupts.nmi_enter, interrupts.nmi_exit
+        self.annotations = said = Annotations(self._findings, self._uses)
+        self.pin, self.repin, self.unpin = said.pin, said.repin, said.unpin
+        self.is_held, self.contended = said.is_held, said.contended
+        self.api_warning = said.api_warning
+        self.init_map, self.register_key = said.init_map, said.register_key
+        self.off, self.on = said.off, said.on
+        ends = Endings(self._findings, self._root)
+        self.freed, self.task_exit, self.user_return = ends.freed, ends.task_exit, ends.user_return
 
     @property
     def debug_locks(self) -> bool:
@@ -94,11 +124,13 @@ class Validator:
 
         An execution that leaves it as it is leaves all as it is, but for the locks held.
         """
-        return self._learnt + len(self._findings.reports)
+        return self._learnt + self.interrupts.marked + len(self._findings.reports)
 
     def new_execution(self) -> None:
         """Forget the locks of the execution before; what was learnt from them stays."""
         self._uses.clear()
+        self.annotations.new_execution()
+        self._checks.classes.new_execution()
 
     def task(self, comm: str, pid: int, cpu: int = 0) -> TaskLocks:
         """A task that holds nothing, interrupts enabled."""
@@ -120,6 +152,17 @@ class Validator:
         """All classes, in the order of their first use."""
         return [lock.printed() for lock in self._checks.classes]
 
+    def tables(self) -> Tables:
+        """All that is known, as the kernel's tables have it."""
+        checks = self._checks
+        return tables(
+            checks.classes,
+            checks.graph,
+            self._root,
+            dynamic_keys=self.annotations.registered,
+            debug_locks=self.debug_locks,
+        )
+
     # Acquire
 
     def acquire(
@@ -133,13 +176,24 @@ class Validator:
         """A task acquires, or only synchronises with, a lock.  C: __lock_acquire()."""
         if not self._findings.active:
             return None
-        self._uses[use.instance] = use
-        if use.nest is not None and _merge(task, use, 1):
-            return None
-        node = task.chain.children.get(task.step(use))
+        if task.outside:
+            return self._acquire_outside(task, use, Trace(stack))
+        key, subclass, instance, read, trylock, _, sync, check, nest, _, compare, _, _ = use
+        said = None
+        if nest is not None or compare is not None:
+            if _merge(task, use, 1):
+                task.held[-1].node.lock.operations += 1
+                self._uses[instance] = use
+                return None
+            outer = None if nest is None else self._uses.get(nest)
+            said = task.said_of(use, None if outer is None else outer.key)
+        self._uses[instance] = use
+        step = (key, subclass, read, trylock, check, sync, said, task.irqs)
+        node = task.chain.children.get(step)
         if node is None:
-            return self._learn(task, use, Trace(stack), at)
-        if not use.sync:
+            return self._learn(task, use, step, Trace(stack), at)
+        node.lock.operations += 1
+        if not sync:
             if at is None:
                 at = call_site(stack()) if self._exact_sites else node.site
             task.held.append(HeldLock(node, use, at))
@@ -147,61 +201,123 @@ class Validator:
         return None
 
     def _learn(
-        self, task: TaskLocks, use: LockUse, trace: Trace, at: Frame | None
+        self, task: TaskLocks, use: LockUse, step: ChainStep, trace: Trace, at: Frame | None
     ) -> Report | None:
         """A chain that is new: check it, store it, and hold the lock."""
+        if use.key == NO_KEY:
+            return self.annotations.no_key(task, use, trace)
         self._learnt += 1
         node = ChainNode(task.chain, self._checks.classes.find(use.key, use.subclass), use)
+        node.lock.operations += 1
         node.irq_context = task.irq_context()
         node.site = at or call_site(trace())
-        nest_name = "" if use.nest is None else self._name_of(use.nest)
-        found = self._checks.check(Attempt(task, use, node, trace), nest_name)
-        task.chain.children[task.step(use)] = node
-        if not use.sync:
+        attempt = Attempt(task, use, node, trace)
+        nest = None
+        if step[6] is not None and use.nest is not None:
+            nest = step[6][0], use.nest_name or self.annotations.name_of(use.nest)
+        found = self._checks.check(attempt, nest)
+        if self._counted is not None and self.debug_locks:
+            limit = self._check_limits(attempt, self._counted)
+            found = found or limit
+        task.chain.children[step] = node
+        if self.debug_locks and not use.sync:
             task.held.append(HeldLock(node, use, node.site))
             task.chain = node
         return found
+
+    def _check_limits(self, attempt: Attempt, counted: Counted) -> Report | None:
+        counted.add_chain(attempt.task, attempt.node)
+        over = counted.over(
+            classes=len(self._checks.classes),
+            dependencies=len(self._checks.graph.edges),
+            depth=len(attempt.task.held) + (not attempt.use.sync),
+        )
+        if not over:
+            return None
+        return self._findings.give_last(
+            lambda: findings.out_of(attempt.task, over, attempt.frames())
+        )
+
+    def _acquire_outside(self, task: TaskLocks, use: LockUse, trace: Trace) -> Report | None:
+        """In an NMI a lock must not be one that is used elsewhere; else validation is off."""
+        if not task.in_nmi or use.trylock:
+            return None
+        lock = self._checks.classes.get(use.key, use.subclass)
+        if lock is None:
+            return None
+        node = ChainNode(None, lock, use)
+        return self._checks.usage.check_nmi(Attempt(task, use, node, trace))
 
     # Release
 
     def release(self, task: TaskLocks, instance: int, stack: Callable[[], Stack]) -> Report | None:
         """A task releases a lock.  C: __lock_release()."""
-        if not self._findings.active:
+        if not self._findings.active or task.outside:
             return None
         held = task.held
         if held:
             top = held[-1]
-            if top.use.instance == instance and not top.references:
+            if top.use.instance == instance and not top.references and not top.pins:
                 held.pop()
                 task.chain = top.node.parent
                 return None
         return self._release_other(task, instance, Trace(stack))
 
     def _release_other(self, task: TaskLocks, instance: int, trace: Trace) -> Report | None:
-        """All but the simple case: not the last one, merged, or not held at all."""
-        place = self._find_held(task, instance)
+        """All but the simple case: not the last one, merged, pinned, or not held at all."""
+        place = self.annotations.find_held(task, instance)
         if place == NEST_NOT_HELD:
             return self._bad_unlock(task, instance, trace)
         entry = task.held[place]
+        found = self.annotations.released(task, entry, trace)
         if entry.references:
             entry.references -= 1
             if entry.references:
-                return None
-        return self._rebuild(task, place, task.held[place + 1 :], trace)
+                return found
+        rebuilt = self._rebuild(task, place, task.held[place + 1 :], trace)
+        return found or rebuilt
 
     def downgrade(
         self, task: TaskLocks, instance: int, stack: Callable[[], Stack]
     ) -> Report | None:
         """A writer becomes a reader without a gap.  C: __lock_downgrade()."""
-        if not self._findings.active:
-            return None
         trace = Trace(stack)
-        place = self._find_held(task, instance)
+        return self._change(
+            task, instance, trace, lambda use: use._replace(read=READER), moved=True
+        )
+
+    def set_class(
+        self,
+        task: TaskLocks,
+        instance: int,
+        key: LockKey,
+        subclass: int,
+        stack: Callable[[], Stack],
+    ) -> Report | None:
+        """A held lock's class changes.  C: __lock_set_class()."""
+        return self._change(
+            task, instance, Trace(stack), lambda use: use._replace(key=key, subclass=subclass)
+        )
+
+    def _change(
+        self,
+        task: TaskLocks,
+        instance: int,
+        trace: Trace,
+        change: Callable[[LockUse], LockUse],
+        *,
+        moved: bool = False,
+    ) -> Report | None:
+        """A held lock is acquired again in its old place, otherwise than before."""
+        if not self._findings.active or task.outside:
+            return None
+        place = self.annotations.find_held(task, instance)
         if place == NEST_NOT_HELD:
             return self._bad_unlock(task, instance, trace)
         entry = task.held[place]
-        entry.use = entry.use._replace(read=READER)
-        entry.site = call_site(trace())
+        entry.use = change(entry.use)
+        if moved:
+            entry.site = call_site(trace())
         return self._rebuild(task, place, task.held[place:], trace)
 
     def _rebuild(
@@ -212,104 +328,53 @@ class Validator:
         del task.held[place:]
         found: Report | None = None
         for entry in entries:
-            if entry.use.nest is not None and _merge(task, entry.use, entry.references or 1):
+            if _merge(task, entry.use, entry.references or 1):
                 continue
             report = self.acquire(task, entry.use, trace, at=entry.site)
             found = found or report
             if self._findings.active:
                 task.held[-1].references = entry.references
+                task.held[-1].pins = entry.pins
         return found
 
-    def _find_held(self, task: TaskLocks, instance: int) -> int:
-        """The place of the entry that a release means, from the top.  C: find_held_lock()."""
-        use = self._uses.get(instance)
-        held = task.held
-        for place in range(len(held) - 1, -1, -1):
-            entry = held[place]
-            if entry.node.irq_context != held[-1].node.irq_context:
-                break  # a handler does not release the locks of whom it interrupted
-            if entry.use.instance == instance:
-                return place
-            if entry.references and use is not None and _same_class(entry.use, use):
-                return place
-        return NEST_NOT_HELD
-
     def _bad_unlock(self, task: TaskLocks, instance: int, trace: Trace) -> Report | None:
-        name = self._name_of(instance)
+        name = self.annotations.name_of(instance)
         return self._findings.give(
             ("unlock", name, call_site(trace())),
             lambda: findings.bad_unlock(task, name, trace()),
         )
 
-    # Memory, task exit, interrupts
+    # Keys
 
-    def freed(
-        self,
-        task: TaskLocks,
-        instances: Sequence[int],
-        stack: Callable[[], Stack],
-        lo: int,
-        hi: int,
-    ) -> Report | None:
-        """Memory [lo, hi) goes away, and `instances` with it.  C: debug_check_no_locks_freed()."""
-        if not self._findings.active:
-            return None
-        for entry in task.held:
-            if entry.use.instance in instances or lo <= entry.use.instance < hi:
-                return self._freed(task, entry, (lo, hi), Trace(stack))
-        return None
+    def unregister_key(self, key: LockKey) -> None:
+        """A dynamic key's memory goes away, and its classes with all that is known of them.
 
-    def _freed(
-        self, task: TaskLocks, entry: HeldLock, memory: tuple[int, int], trace: Trace
-    ) -> Report | None:
-        return self._findings.give(
-            ("freed", entry.node.lock.index, call_site(trace())),
-            lambda: findings.held_freed(task, entry, memory, trace()),
-        )
+        C: lockdep_unregister_key().
+        """
+        self.annotations.unregister_key(key)
+        for lock in self._checks.classes.forget(key):
+            self._checks.graph.forget(lock)
+            self._root.forget(lock)
+            self._learnt += 1
 
-    def task_exit(self, task: TaskLocks, stack: Callable[[], Stack]) -> Report | None:
-        """A task ends.  C: debug_check_no_locks_held()."""
-        if not self._findings.active or not task.held:
-            return None
-        found = self._findings.give(
-            ("exit", *(entry.node.lock.index for entry in task.held)),
-            lambda: findings.still_held(task, stack()),
-        )
-        task.held.clear()
-        task.chain = self._root
-        return found
+    # What tasks hold
 
-    def hardirqs_on(self, task: TaskLocks, stack: Callable[[], Stack]) -> Report | None:
-        """Interrupts are switched on: all that is held may now be interrupted."""
-        task.hardirqs_enabled = True
-        if self._findings.active:
-            trace = Trace(stack)
-            self._learnt += mark_held(task, HARDIRQ_ON, trace)
-            if task.softirqs_enabled:
-                self._learnt += mark_held(task, SOFTIRQ_ON, trace)
-        return None
+    def held_locks(self, task: TaskLocks) -> tuple[LockAt, ...]:
+        """All that a task holds, oldest first."""
+        return findings.held_locks(task)
 
-    def softirqs_on(self, task: TaskLocks, stack: Callable[[], Stack]) -> Report | None:
-        """Soft interrupts are switched on."""
-        task.softirqs_enabled = True
-        if self._findings.active and task.hardirqs_enabled:
-            self._learnt += mark_held(task, SOFTIRQ_ON, Trace(stack))
-        return None
+    def irq_state(self, task: TaskLocks) -> IrqState:
+        """The interrupt state as reports show it."""
+        return task.irq_state()
 
-    # Helpers
-
-    def _name_of(self, instance: int) -> str:
-        use = self._uses.get(instance)
-        return use.map_name if use is not None else f"{instance:016x}"
-
-
-def _same_class(one: LockUse, other: LockUse) -> bool:
-    return one.key == other.key and one.subclass == other.subclass
+    def stamps(self, task: TaskLocks) -> IrqStamps:
+        """When and where the task last switched interrupts."""
+        return task.switches.stamps()
 
 
 def _merge(task: TaskLocks, use: LockUse, references: int) -> bool:
     """Count a nested acquire in the top entry, if that is of the same class."""
-    if use.sync or not task.held or not _same_class(task.held[-1].use, use):
+    if use.nest is None or use.sync or not task.held or not same_class(task.held[-1].use, use):
         return False
     top = task.held[-1]
     top.references = (top.references or 1) + references
