@@ -9,63 +9,26 @@ from pathlib import Path
 import pytest
 
 from lockwright.core.frame import Frame
-from lockwright.lockdep import CircularReport, LockKey, LockUse, Report, TaskLocks, Validator
-from lockwright.report.splat import circular_scenario, format_report, held_list, lock_at
+from lockwright.lockdep import CircularReport, LockKey, LockUse, Report, Validator
+from lockwright.report.kernel import format_report
+from lockwright.report.kernel.deadlock import circular_scenario
+from lockwright.report.kernel.pieces import held_list, lock_at
 from tests.report.golden_files import assert_golden
+from tests.report.scene import (
+    ADDRESSES,
+    EVENT_MUTEX,
+    INODE,
+    MUTEX,
+    RWSEM,
+    SPIN,
+    SRCU,
+    Scene,
+    frame,
+    stack_of,
+)
 
 IDENT = "6.5.0-rc1-eventfs-v3 #1 Not tainted"
 REAL = Path(__file__).parent.parent / "data" / "splats" / "001_circular_6.5.0-rc1-test_x86.txt"
-
-INODE = LockKey("&sb->s_type->i_mutex_key", "tracefs", wait_inner=3)
-RWSEM = LockKey("eventfs_rwsem", "eventfs_rwsem", wait_inner=3)
-MUTEX = LockKey("eventfs_mutex", "eventfs_mutex", wait_inner=3)
-EVENT_MUTEX = LockKey("event_mutex", "event_mutex", wait_inner=3)
-SPIN = LockKey("&dentry->d_lock", "d_alloc", wait_inner=2)
-SRCU = LockKey("eventfs_srcu", "eventfs_srcu", wait_inner=0)
-ADDRESSES = {
-    INODE: 0xFFFF888100001000,
-    RWSEM: 0xFFFFFFFF82000040,
-    MUTEX: 0xFFFFFFFF82000080,
-    EVENT_MUTEX: 0xFFFFFFFF820000C0,
-    SRCU: 0xFFFFFFFF82000100,
-    SPIN: 0xFFFF888100002058,
-}
-
-
-def frame(text: str) -> Frame:
-    """`down_write+0x3b/0xd0` as a frame."""
-    function, offset, size = re.split(r"[+/]", text)
-    return Frame(function, int(offset, 16), int(size, 16))
-
-
-class Scene:
-    """A validator and tasks whose stacks are written out."""
-
-    def __init__(self) -> None:
-        self.validator = Validator()
-
-    def task(self, comm: str, pid: int, cpu: int = 0) -> TaskLocks:
-        return self.validator.task(comm, pid, cpu)
-
-    def lock(self, task: TaskLocks, key: LockKey, stack: str, **how: int) -> Report | None:
-        """Acquire; `how` are read, subclass, sync, nest."""
-        use = LockUse(
-            key,
-            how.get("subclass", 0),
-            how.get("instance", ADDRESSES[key]),
-            read=how.get("read", 0),
-            sync=bool(how.get("sync", 0)),
-            nest=how.get("nest"),
-        )
-        return self.validator.acquire(task, use, stack_of(stack))
-
-    def unlock(self, task: TaskLocks, key: LockKey, stack: str) -> Report | None:
-        return self.validator.release(task, ADDRESSES[key], stack_of(stack))
-
-
-def stack_of(text: str) -> Callable[[], tuple[Frame, ...]]:
-    frames = tuple(frame(part) for part in text.split())
-    return lambda: frames
 
 
 def circular_of_two() -> Report | None:
@@ -115,7 +78,7 @@ def recursive() -> Report | None:
     scene = Scene()
     task = scene.task("rmdir", 12)
     scene.lock(task, INODE, "down_write+0x0/0x1 do_rmdir+0x8/0x20", subclass=1)
-    scene.lock(task, SPIN, "_raw_spin_lock+0x0/0x1 dput+0x1/0x9")
+    scene.lock(task, MUTEX, "mutex_lock+0x0/0x1 do_rmdir+0x9/0x20")
     return scene.lock(
         task,
         INODE,
@@ -280,11 +243,11 @@ def frames_under(lines: list[str], heading: str) -> tuple[Frame, ...]:
 def rebuilt_report() -> CircularReport:
     """The real report, made by a validator that is told what its two tasks did."""
     lines = real_lines()
-    validator = Validator()
+    validator = Validator(raw_nesting=False)
     lookup, opener = validator.task("trace-cmd", 839), validator.task("trace-cmd", 840, 7)
     # Four other file systems have named their keys like this one: it is number 5.
     for number in range(4):
-        key = LockKey(INODE.name, f"file system {number}", wait_inner=3)
+        key = LockKey(INODE.name, f"file system {number}")
         validator.acquire(lookup, LockUse(key, 0, number), tuple)
         validator.release(lookup, number, tuple)
     looked_up, opened = frames_under(lines, "-> #1"), frames_under(lines, "-> #0")

@@ -8,7 +8,7 @@ order.
 from __future__ import annotations
 
 from lockwright.core.race import RaceAccess, RaceReport
-from lockwright.report.splat import HARDWARE, IDENT_PARTS, frame_lines
+from lockwright.report.kernel.pieces import Kernel, frame_lines, machine_lines
 
 RULER = "=" * 66
 
@@ -18,9 +18,7 @@ def format_race(report: RaceReport, *, ident: str) -> str:
 
     Raises: ValueError if `ident` has not these three parts.
     """
-    if ident.count(" ") < IDENT_PARTS - 1:
-        raise ValueError(f"ident {ident!r} is not like '6.5.0-rc1 #1 Not tainted'")
-    release, version, taint = ident.split(" ", 2)
+    kernel = Kernel.named(ident)
     one, other = report.functions
     first = report.first
     lines = [RULER, f"BUG: KCSAN: data-race in {one} / {other}", ""]
@@ -32,8 +30,7 @@ def format_race(report: RaceReport, *, ident: str) -> str:
         lines += [f"value changed: {before:#0{width}x} -> {after:#0{width}x}", ""]
     lines += [
         "Reported by Kernel Concurrency Sanitizer on:",
-        f"CPU: {first.cpu} PID: {first.pid} Comm: {first.comm} {taint} {release} {version}",
-        f"Hardware name: {HARDWARE}",
+        *machine_lines(first, kernel),
         RULER,
     ]
     return "\n".join(lines) + "\n"
