@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
+from lockwright.core.irqs import IRQ_EVENTS
 from lockwright.core.lockuse import LockUse
 from lockwright.core.operation import Operation
 from lockwright.core.task import Task
 from lockwright.core.world import World
-from lockwright.kernel.context import sleepable
-from lockwright.kernel.graceperiod import open_sections
+from lockwright.kernel.context import preempt_disable, preempt_enable, sleepable
+from lockwright.kernel.graceperiod import Section, open_sections
 from lockwright.kernel.llist import LList
 from lockwright.kernel.mutex import Mutex
 from lockwright.kernel.once import READ_ONCE, WRITE_ONCE, Variable
@@ -111,7 +112,7 @@ def test_a_lock_around_synchronize_srcu_that_a_reader_needs_is_a_deadlock() -> N
     assert waiting(search(setup)) == {("mutex_lock(&mutex)", "synchronize_srcu(eventfs_srcu)")}
 
 
-def test_synchronize_srcu_in_its_own_section_is_misuse_and_a_deadlock() -> None:
+def test_synchronize_srcu_in_its_own_section_is_suspicious_and_a_deadlock() -> None:
     def setup(world: World) -> None:
         srcu, other = Srcu(world, "srcu"), Srcu(world, "other")
 
@@ -124,20 +125,145 @@ def test_synchronize_srcu_in_its_own_section_is_misuse_and_a_deadlock() -> None:
 
     run = alone(setup)
     assert waiting([run]) == {("synchronize_srcu(srcu)",)}
-    assert kinds([run]) == {"SRCU misuse"}
+    assert kinds([run]) == {"suspicious RCU usage"}
     assert messages([run]) == {
-        "task calls synchronize_srcu(srcu) in a read section of srcu, and so waits for itself"
+        "Illegal synchronize_srcu() in same-type SRCU (or in RCU) read-side critical section"
     }
 
 
-def test_synchronize_rcu_in_a_reader_is_misuse_and_a_deadlock() -> None:
+FLAVOURS = ("", "_bh", "_sched")
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("how", ["", "_expedited"])
+def test_synchronize_rcu_in_a_reader_is_suspicious_and_a_deadlock(flavour: str, how: str) -> None:
     def setup(world: World) -> None:
         rcu = Rcu(world)
-        world.spawn(does(rcu.rcu_read_lock(), rcu.synchronize_rcu()), "task")
+        begin = getattr(rcu, f"rcu_read_lock{flavour}")()
+        world.spawn(does(begin, getattr(rcu, f"synchronize_rcu{how}")()), "task")
 
     run = alone(setup)
-    assert waiting([run]) == {("synchronize_rcu()",)}
-    assert kinds([run]) == {"RCU misuse"}
+    assert waiting([run]) == {(f"synchronize_rcu{how}()",)}
+    assert kinds([run]) == {"suspicious RCU usage"}
+    assert messages([run]) == {f"Illegal synchronize_rcu{how}() in RCU read-side critical section"}
+
+
+def test_synchronize_srcu_in_a_reader_of_rcus_is_suspicious_and_no_deadlock() -> None:
+    def setup(world: World) -> None:
+        rcu, srcu = Rcu(world), Srcu(world, "srcu")
+        world.spawn(does(rcu.rcu_read_lock(), srcu.synchronize_srcu()), "task")
+
+    run = alone(setup)
+    assert waiting([run]) == set()
+    assert messages([run]) == {
+        "Illegal synchronize_srcu() in same-type SRCU (or in RCU) read-side critical section"
+    }
+
+
+def test_synchronize_rcu_in_a_reader_of_srcus_is_right() -> None:
+    def setup(world: World) -> None:
+        rcu, srcu = Rcu(world), Srcu(world, "srcu")
+
+        async def task() -> None:
+            idx = await srcu.read_lock()
+            await rcu.synchronize_rcu()
+            await srcu.read_unlock(idx)
+
+        world.spawn(task(), "task")
+
+    run = alone(setup)
+    assert waiting([run]) == set()
+    assert kinds([run]) == set()
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_a_grace_period_waits_for_readers_of_each_flavour(flavour: str) -> None:
+    """As with synchronize_srcu() above: nobody sees reused memory."""
+
+    def setup(world: World) -> None:
+        rcu = Rcu(world)
+        pointer, memory = Variable(world, "old", "pointer"), Variable(world, "fine", "memory")
+
+        async def reader() -> str:
+            await getattr(rcu, f"rcu_read_lock{flavour}")()
+            found = "fine"
+            if await READ_ONCE(pointer) == "old":
+                found = await READ_ONCE(memory)
+            await getattr(rcu, f"rcu_read_unlock{flavour}")()
+            return found
+
+        async def updater() -> None:
+            await WRITE_ONCE(pointer, "new")
+            await rcu.synchronize_rcu()
+            await WRITE_ONCE(memory, "reused")
+
+        world.spawn(reader(), "reader")
+        world.spawn(updater(), "updater")
+
+    runs = search(setup)
+    assert results(runs) == {("fine", None)}
+    assert kinds(runs) == set()
+
+
+@pytest.mark.parametrize(
+    ("flavour", "expected"),
+    [
+        ("", set()),
+        ("_bh", {"Illegal context switch in RCU-bh read-side critical section"}),
+        ("_sched", {"Illegal context switch in RCU-sched read-side critical section"}),
+    ],
+)
+def test_sleeping_in_a_section_is_an_illegal_context_switch(
+    flavour: str, expected: set[str]
+) -> None:
+    """rcu_read_lock() may be preempted: to sleep in it is what might_sleep() itself reports."""
+
+    def setup(world: World) -> None:
+        rcu = Rcu(world)
+        begin = getattr(rcu, f"rcu_read_lock{flavour}")()
+        world.spawn(does(begin, sleepable("inside")), "task")
+
+    sleeping = "sleeping function inside() called in atomic context (atomic depth 1)"
+    assert messages([alone(setup)]) == {sleeping} | expected
+
+
+def test_flavours_nest_in_each_other_and_each_has_its_own_end() -> None:
+    def setup(world: World) -> None:
+        rcu = Rcu(world)
+        world.spawn(
+            does(
+                rcu.rcu_read_lock_bh(),
+                rcu.rcu_read_lock_sched(),
+                rcu.rcu_read_lock(),
+                rcu.rcu_read_unlock_bh(),
+                rcu.rcu_read_unlock_sched(),
+                rcu.rcu_read_unlock(),
+                sleepable("outside"),
+                rcu.rcu_read_unlock_bh(),
+                rcu.rcu_read_unlock_sched(),
+            ),
+            "task",
+        )
+
+    run = alone(setup)
+    assert messages([run]) == {
+        "task ends an RCU-bh read section, but is in none",
+        "task ends an RCU-sched read section, but is in none",
+    }
+    assert run.world.tasks[0].atomic == run.world.tasks[0].bhs_off == 0
+
+
+def test_rcu_read_lock_bh_tells_of_bottom_halves_around_its_map() -> None:
+    told: list[str] = []
+    world = World()
+    world.on_acquire = (lambda task, use: told.append(f"+{use.key.name} {task.bhs_off}"),)
+    world.on_release = (lambda task, address: told.append(f"- {task.bhs_off}"),)
+    world.on_irq = (lambda task, event: told.append(IRQ_EVENTS[event]),)
+    rcu = Rcu(world)
+    world.spawn(does(rcu.rcu_read_lock_bh(), rcu.rcu_read_unlock_bh()), "task")
+    while enabled := world.enabled():
+        world.step(enabled[0])
+    assert told == ["softirqs off", "+rcu_read_lock_bh 1", "- 1", "softirqs on"]
 
 
 def test_rcu_sections_nest_and_forbid_sleeping() -> None:
@@ -196,6 +322,18 @@ def test_waiting_for_readers_under_a_spinlock_is_found(domain: str) -> None:
     assert messages([alone(setup)]) == {
         f"sleeping function synchronize_{domain}() called in atomic context (atomic depth 1)"
     }
+
+
+@pytest.mark.parametrize("domain", ["rcu", "srcu"])
+def test_waiting_for_a_reader_in_atomic_context_is_scheduling(domain: str) -> None:
+    def setup(world: World) -> None:
+        rcu, srcu = Rcu(world), Srcu(world, "srcu")
+        wait = rcu.synchronize_rcu() if domain == "rcu" else srcu.synchronize_srcu()
+        for each in (rcu, srcu):
+            each.sections.append(Section(each, world.spawn(does(), "reader")))
+        world.spawn(does(preempt_disable(), wait), "task")
+
+    assert kinds([alone(setup)]) == {"sleeping in atomic context", "scheduling while atomic"}
 
 
 def test_a_wrong_index_is_found() -> None:
@@ -392,6 +530,120 @@ def test_two_kfree_rcu_of_one_object_are_a_double_free() -> None:
     assert {"double free", "use-after-free"} == kinds(search(setup))
 
 
+@pytest.mark.parametrize("began", ["read_lock", "read_lock_nmisafe", "read_lock_fast", "down_read"])
+@pytest.mark.parametrize(
+    "ended", ["read_unlock", "read_unlock_nmisafe", "read_unlock_fast", "up_read"]
+)
+def test_an_srcu_section_ends_as_it_began(began: str, ended: str) -> None:
+    def setup(world: World) -> None:
+        srcu = Srcu(world, "srcu")
+
+        async def task() -> None:
+            idx = await getattr(srcu, began)()
+            await getattr(srcu, ended)(idx)
+            await srcu.synchronize_srcu()
+
+        world.spawn(task(), "task")
+
+    run = alone(setup)
+    assert waiting([run]) == set()
+    fits = began.replace("read_lock", "read_unlock").replace("down", "up") == ended
+    assert messages([run]) == (
+        set()
+        if fits
+        else {f"task calls srcu_{ended}(srcu) with an index which srcu_{began}() gave"}
+    )
+    assert open_sections(run.world.tasks[0]) == []
+
+
+def test_srcu_up_read_may_be_another_tasks_and_synchronize_waits_for_it() -> None:
+    def setup(world: World) -> None:
+        srcu, memory = Srcu(world, "srcu"), Variable(world, "fine", "memory")
+
+        async def begins() -> None:
+            idx = await srcu.down_read()
+            world.spawn(ends(idx), "ends")
+
+        async def ends(idx: object) -> str:
+            found: str = await READ_ONCE(memory)
+            await srcu.up_read(idx)
+            return found
+
+        async def updater() -> None:
+            await srcu.synchronize_srcu()
+            await WRITE_ONCE(memory, "reused")
+
+        world.spawn(begins(), "begins")
+        world.spawn(updater(), "updater")
+
+    runs = search(setup)
+    assert kinds(runs) == set()
+    assert waiting(runs) == set()
+    for run in runs:
+        order = [run.world.tasks[index].comm for index, _ in run.schedule]
+        if order[0] == "begins":
+            assert run.world.tasks[2].result == "fine"
+
+
+@pytest.mark.parametrize(
+    ("began", "expected"),
+    [
+        ("read_lock", [("srcu_read_lock", 2, False, True)]),
+        ("read_lock_nmisafe", [("srcu_read_lock_nmisafe", 2, True, False)]),
+        ("read_lock_fast", [("srcu_read_lock_fast", 2, True, False)]),
+        ("down_read", []),
+    ],
+)
+def test_what_srcus_readers_tell(began: str, expected: list[tuple[str, int, bool, bool]]) -> None:
+    told: list[LockUse] = []
+    released: list[int] = []
+    world = World()
+    world.on_acquire = (lambda task, use: told.append(use),)
+    world.on_release = (lambda task, address: released.append(address),)
+    srcu = Srcu(world, "srcu")
+
+    async def task() -> None:
+        idx = await getattr(srcu, began)()
+        end = began.replace("read_lock", "read_unlock").replace("down", "up")
+        await getattr(srcu, end)(idx)
+
+    world.spawn(task(), "task")
+    while enabled := world.enabled():
+        world.step(enabled[0])
+    assert [(use.function, use.read, use.trylock, use.check) for use in told] == expected
+    assert released == [use.instance for use in told]
+
+
+@pytest.mark.parametrize("domain", ["rcu", "srcu"])
+def test_a_barrier_may_sleep(domain: str) -> None:
+    def setup(world: World) -> None:
+        barrier = (
+            Rcu(world).rcu_barrier() if domain == "rcu" else Srcu(world, "srcu").srcu_barrier()
+        )
+        world.spawn(does(preempt_disable(), barrier, preempt_enable()), "task")
+
+    assert messages([alone(setup)]) == {
+        f"sleeping function {domain}_barrier() called in atomic context (atomic depth 1)"
+    }
+
+
+def test_a_callback_of_call_rcu_runs_within_its_map() -> None:
+    told: list[str] = []
+    world = World()
+    rcu = Rcu(world)
+
+    async def callback() -> None:
+        await sleepable("inside")
+        told.append("callback")
+
+    world.on_acquire = (lambda task, use: told.append(f"+{use.key.name}, check {use.check}"),)
+    world.on_release = (lambda task, address: told.append("-"),)
+    world.spawn(does(rcu.call_rcu(callback)), "task")
+    while enabled := world.enabled():
+        world.step(enabled[0])
+    assert told == ["+rcu_callback, check False", "callback", "-"]
+
+
 def test_what_the_validator_is_told() -> None:
     told: list[LockUse] = []
 
@@ -409,4 +661,4 @@ def test_what_the_validator_is_told() -> None:
         ("srcu_read_lock", "eventfs_srcu", 2, False, True),
         ("rcu_read_lock", "rcu_read_lock", 2, False, False),
     ]
-    assert [(use.key.wait_outer, use.key.wait_inner) for use in told] == [(0, 0), (0, 0), (1, 2)]
+    assert [(use.key.wait_outer, use.key.wait_inner) for use in told] == [(0, 0), (0, 0), (1, 3)]

@@ -154,7 +154,7 @@ def test_what_the_validator_is_told() -> None:
     assert told == [
         ("read_lock", 1, False),
         ("read_lock", 2, False),
-        ("read_trylock", 2, True),
+        ("read_trylock", 1, True),
         ("read_lock", 2, False),
         ("write_lock", 0, False),
     ]

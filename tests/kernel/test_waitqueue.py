@@ -144,7 +144,7 @@ def test_schedule_under_a_spinlock_is_found() -> None:
         world.spawn(waiter(), "waiter")
 
     assert messages([alone(setup)]) == {
-        "sleeping function schedule() called in atomic context (atomic depth 1)"
+        "schedule() gives the CPU away in atomic context (atomic depth 1)"
     }
 
 

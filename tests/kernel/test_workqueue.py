@@ -2,22 +2,26 @@
 
 import pytest
 
+from lockwright.core.irqs import IRQ_EVENTS
 from lockwright.core.operation import Operation
 from lockwright.core.task import Context, Task
 from lockwright.core.world import World
-from lockwright.kernel.context import sleepable
+from lockwright.kernel.context import preempt_disable, sleepable
 from lockwright.kernel.mutex import Mutex
 from lockwright.kernel.once import READ_ONCE, WRITE_ONCE, Variable
+from lockwright.kernel.rcu import Rcu
 from lockwright.kernel.spinlock import SpinLock
 from lockwright.kernel.workqueue import (
     Work,
     WorkQueue,
     cancel_work,
     cancel_work_sync,
+    destroy_workqueue,
+    drain_workqueue,
     flush_work,
     flush_workqueue,
 )
-from tests.kernel.searching import Setup, does, kinds, messages, results, search, waiting
+from tests.kernel.searching import Setup, alone, does, kinds, messages, results, search, waiting
 
 
 def counting(world: World) -> tuple[WorkQueue, Work, Variable]:
@@ -296,3 +300,162 @@ def test_what_the_validator_is_told() -> None:
         ("flush_workqueue", wq),
         ("release", wq),
     ]
+
+
+def told_of_a_flush(queue: WorkQueue, work: Work, flush: Operation) -> list[str]:
+    """What the flushing task tells of maps and of bottom halves."""
+    told: list[str] = []
+    world = queue.world
+    task = world.spawn(does(queue.queue_work(work), flush), "task")
+
+    def hear(who: Task, what: str) -> None:
+        if who is task:
+            told.append(what)
+
+    world.on_acquire = (lambda who, use: hear(who, use.key.name),)
+    world.on_irq = (lambda who, event: hear(who, IRQ_EVENTS[event]),)
+    while enabled := world.enabled():
+        world.step(enabled[0])
+    return told
+
+
+@pytest.mark.parametrize(
+    ("given", "also_the_queue"),
+    [
+        ({}, False),
+        ({"max_active": 16}, False),
+        ({"ordered": True}, True),
+        ({"max_active": 1}, True),
+        ({"mem_reclaim": True}, True),
+    ],
+)
+@pytest.mark.parametrize("cancels", [False, True])
+def test_flush_work_touches_the_map_of_a_queue_that_runs_one_at_a_time(
+    given: dict[str, int], also_the_queue: bool, cancels: bool
+) -> None:
+    world = World()
+    _, work, _ = counting(world)
+    queue = WorkQueue(world, "q", **given)  # type: ignore[arg-type]  # the keywords above
+    flush = cancel_work_sync(work) if cancels else flush_work(work)
+    expected = ["(work_completion)(&count_work)"]
+    if also_the_queue and not cancels:
+        expected.append("(wq_completion)q")
+    assert told_of_a_flush(queue, work, flush) == expected
+
+
+def test_a_queue_of_softirqs_is_flushed_with_bottom_halves_off_and_runs_in_softirq() -> None:
+    world = World()
+    _, work, _ = counting(world)
+    queue = WorkQueue(world, "bh", bh=True)
+    off = ["softirqs off", "(work_completion)(&count_work)", "softirqs on"]
+    assert told_of_a_flush(queue, work, flush_work(work)) == off
+    (worker,) = queue.runs
+    assert (worker.comm, worker.context) == ("softirq:count", Context.SOFTIRQ)
+    assert world.findings == []
+
+
+@pytest.mark.parametrize(("bh", "found"), [(True, set()), (False, {"sleeping in atomic context"})])
+def test_cancelling_a_work_of_softirqs_may_spin(bh: bool, found: set[str]) -> None:
+    def setup(world: World) -> None:
+        _, work, _ = counting(world)
+        queue = WorkQueue(world, "q", bh=bh)
+        world.spawn(does(queue.queue_work(work), preempt_disable(), cancel_work_sync(work)), "task")
+
+    assert kinds(search(setup)) == found
+
+
+@pytest.mark.parametrize(
+    ("leaves", "found"),
+    [
+        ("preemption off", "leak() leaves kworker/u8:0.0 at atomic depth 1"),
+        ("a section open", "leak() leaves kworker/u8:0.0 in an RCU read section"),
+        ("all in order", None),
+    ],
+)
+@pytest.mark.parametrize("bh", [False, True])
+def test_a_work_that_leaves_its_worker_in_a_section_is_found(
+    leaves: str, found: str | None, bh: bool
+) -> None:
+    """A softirq has preemption off anyway; the kernel looks at workers that are tasks only."""
+
+    def setup(world: World) -> None:
+        rcu = Rcu(world)
+
+        async def leak() -> None:
+            if leaves == "preemption off":
+                await preempt_disable()
+            await rcu.rcu_read_lock()
+            if leaves != "a section open":
+                await rcu.rcu_read_unlock()
+
+        queue = WorkQueue(world, "events", bh=bh)
+        world.spawn(does(queue.queue_work(Work(world, "&work", leak))), "task")
+
+    run = alone(setup)
+    if bh and found is not None:
+        found = None if "atomic" in found else found.replace("kworker/u8:0.0", "softirq:leak")
+    assert messages([run]) == ({found} if found else set())
+    assert kinds([run]) <= {"workqueue leaked atomic, lock or RCU"}
+
+
+def test_draining_waits_for_works_that_queue_more_works() -> None:
+    def setup(world: World) -> None:
+        queue = WorkQueue(world, "events")
+        runs = Variable(world, 0, "runs")
+
+        async def function() -> None:
+            seen: int = await READ_ONCE(runs)
+            await WRITE_ONCE(runs, seen + 1)
+            if seen < 2:
+                assert await queue.queue_work(work)
+
+        work = Work(world, "&work", function)
+
+        async def task() -> int:
+            await queue.queue_work(work)
+            await drain_workqueue(queue)
+            seen: int = await READ_ONCE(runs)
+            return seen
+
+        world.spawn(task(), "task")
+
+    runs = search(setup)
+    assert results(runs) == {(3, None, None, None)}
+    assert kinds(runs) == set()
+
+
+@pytest.mark.parametrize("how", ["drain", "destroy"])
+def test_others_may_not_queue_while_a_queue_is_drained(how: str) -> None:
+    """Nor ever after it was destroyed; the one who comes in time is waited for."""
+
+    def setup(world: World) -> None:
+        queue, work, runs = counting(world)
+
+        async def drains() -> int:
+            await (drain_workqueue(queue) if how == "drain" else destroy_workqueue(queue))
+            seen: int = await READ_ONCE(runs)
+            return seen
+
+        world.spawn(drains(), "drainer")
+        world.spawn(does(queue.queue_work(work)), "late")
+
+    outcomes = {
+        (run.world.tasks[0].result, run.world.tasks[1].result, bool(run.world.findings))
+        for run in search(setup)
+    }
+    in_time, refused = (1, (True,), False), (0, (False,), True)
+    after = {(0, (True,), False), (1, (True,), False)} if how == "drain" else set()
+    assert outcomes == {in_time, refused} | after
+
+
+def test_who_queues_on_a_drained_queue_is_told_so() -> None:
+    def setup(world: World) -> None:
+        queue, work, _ = counting(world)
+
+        async def task() -> None:
+            await destroy_workqueue(queue)
+            await queue.queue_work(work)
+
+        world.spawn(task(), "task")
+
+    assert messages([alone(setup)]) == {"task queues &count_work on events, which is being drained"}

@@ -12,6 +12,7 @@ from lockwright.check.rule import Rule
 from lockwright.core.finding import Finding
 from lockwright.core.task import Task
 from lockwright.core.world import World
+from lockwright.kernel.context import might_sleep, scheduling
 
 DEADLOCK = "deadlock"
 LOST_WAKEUP = "lost wakeup"
@@ -31,6 +32,8 @@ class Deadlock(Rule):
         blocked = world.blocked()
         if not blocked or world.oopsed:
             return
+        for task in blocked:
+            _check_atomic(task)
         lines: list[str] = []
         waits: list[str] = []
         lost: list[str] = []
@@ -105,6 +108,15 @@ class Deadlock(Rule):
         waited = {name for task in blocked if (name := _waits_for(task)) is not None}
         held = {use.class_name for task in blocked for use in self.held.of(task)}
         return tuple(sorted(waited & held))
+
+
+def _check_atomic(task: Task) -> None:
+    """One that waits for ever has told nobody yet that it may not sleep; the kernel tells of it
+    before the wait, and as the wait begins."""
+    pending = task.pending
+    if task.atomic and pending is not None and getattr(pending, "sleeps", False):
+        might_sleep(task, pending.kind)
+        scheduling(task, pending.kind)
 
 
 def _waits_in(task: Task) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lockwright.check.rule import Rule
-from lockwright.core.lockuse import LockUse
+from lockwright.core.locknote import DOWNGRADED, LockNote
+from lockwright.core.lockuse import READER, LockUse
 from lockwright.core.task import Task
 from lockwright.core.world import World
 
@@ -20,6 +21,7 @@ class HeldLocks(Rule):
         self.held = []
         world.on_acquire += (self._acquired,)
         world.on_release += (self._released,)
+        world.on_note += (self._noted,)
 
     def of(self, task: Task) -> list[LockUse]:
         """The uses of the locks that the task holds."""
@@ -31,6 +33,13 @@ class HeldLocks(Rule):
         while len(self.held) <= task.index:
             self.held.append([])
         self.held[task.index].append(use)
+
+    def _noted(self, task: Task, note: LockNote) -> None:
+        if note.what == DOWNGRADED:
+            held = self.of(task)
+            for at, use in enumerate(held):
+                if use.instance == note.instance:
+                    held[at] = use._replace(read=READER, function=note.function)
 
     def _released(self, task: Task, address: int) -> None:
         held = self.of(task)

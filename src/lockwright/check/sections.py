@@ -8,6 +8,7 @@ from lockwright.core.task import Task
 from lockwright.core.world import World
 from lockwright.kernel.context import SLEEPLESS
 from lockwright.kernel.graceperiod import open_sections
+from lockwright.kernel.work import has_leaked
 
 
 class Sections(Rule):
@@ -24,6 +25,8 @@ class Sections(Rule):
         world.on_task_end += (self._ended,)
 
     def _ended(self, task: Task) -> None:
+        if has_leaked(task):
+            return
         for section in open_sections(task):
             self._report(
                 task, section.domain.misuse, f"inside a read section of {section.domain.name}"

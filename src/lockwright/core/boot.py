@@ -11,10 +11,12 @@ from typing import Any
 
 from lockwright.core.errors import ModelError
 from lockwright.core.location import Value
+from lockwright.core.native import slots_in
 from lockwright.core.world import World
 
 COMM = "swapper/0"
 """The task that boots a kernel."""
+LISTENERS = tuple(name for name in slots_in(World) if name.startswith("on_"))
 
 
 def boot(world: World, coro: Coroutine[Any, Any, Any]) -> Value:
@@ -27,9 +29,11 @@ def boot(world: World, coro: Coroutine[Any, Any, Any]) -> Value:
     """
     if world.tasks:
         raise ModelError("boot() comes before the first task of a scenario")
-    listeners = world.on_step, world.on_acquire, world.on_release, world.on_task_end
-    world.on_step = world.on_acquire = world.on_release = world.on_task_end = ()
+    listeners = {name: getattr(world, name) for name in LISTENERS}
+    for name in LISTENERS:
+        setattr(world, name, ())
     made = len(world.objects)
+    creator = world.creator
     world.booting = True
     task = world.spawn(coro, COMM)
     while enabled := world.enabled():
@@ -48,5 +52,7 @@ def boot(world: World, coro: Coroutine[Any, Any, Any]) -> Value:
     world.acc = []
     world.steps = 0
     world.booting = False
-    world.on_step, world.on_acquire, world.on_release, world.on_task_end = listeners
+    world.creator = creator  # what follows is made by the scenario, not by a task
+    for name, told in listeners.items():
+        setattr(world, name, told)
     return task.result

@@ -49,6 +49,10 @@ class Operation:
     and `shares` if others may hold the lock too; what ends one has `leaves`.  Such a lock has a
     class `cls` and tells its `holders()`.  `fused` marks what stands for a whole section.
 
+    `arrives` marks the offer of an interrupt that comes once (`core/interrupt.py`): `ready(value)`
+    says whether it could still come now; `looks` a look at whether one was raised, and `raises`
+    the choice of where (`raised.py`).
+
     `orders` says what it means for memory ordering (`core/orders.py`), `buffering` what a store
     buffer means to it (`core/buffering.py`).
     """
@@ -66,6 +70,9 @@ class Operation:
     leaves: ClassVar[bool] = False
     shares: ClassVar[bool] = False
     fused: ClassVar[bool] = False
+    arrives: ClassVar[bool] = False
+    looks: ClassVar[bool] = False
+    raises: ClassVar[bool] = False
     orders: ClassVar[int] = FULL
     buffering: ClassVar[int] = DRAINS
 

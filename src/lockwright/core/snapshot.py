@@ -30,6 +30,7 @@ from functools import cache
 from hashlib import blake2b
 
 from lockwright.core.location import Location
+from lockwright.core.native import slots_in
 from lockwright.core.task import Task
 from lockwright.core.walk import UNSET, Opaque, Parts, Walk, slots_of
 from lockwright.core.world import World
@@ -39,8 +40,8 @@ __all__ = ["Opaque", "Snapshots", "shows_stacks"]
 OF_TASK = ("name", "locations_made", "objects_made", "send", "coro")
 OF_WORLD = (
     *("acc", "addresses", "by_number", "choice", "creator", "faults", "findings", "marked"),
-    *("log", "names", "objects", "on_acquire", "on_release", "on_step", "on_task_end", "state"),
-    *("steps", "tasks"),
+    *("log", "names", "objects", "state", "steps", "tasks"),
+    *(name for name in slots_in(World) if name.startswith("on_")),
 )
 
 
@@ -70,6 +71,9 @@ class Snapshots:
         """The same, as the text that the key is made from."""
         walk = Walk(self.code)
         walk.pending = [task.pending for task in world.tasks]
+        for task in world.tasks:
+            if task.driver is not None:
+                walk.pending += task.driver.put_off()
         try:
             for task in world.tasks:
                 walk.who = f"the state of task {task.comm}"

@@ -53,16 +53,20 @@ class Task(Creator):
     execution.  `pending` is the announced operation.  `atomic` counts the reasons why the task
     may not sleep now (spinlocks, RCU read sides, switched-off preemption); `irqs_off` and
     `bhs_off` count why interrupts and bottom halves are off for it.  `flag` is what `done` gave.
+    `coro` is the code that runs: a handler's while one runs on top of the task, which has `driver`
+    then (`interrupt.py`); `beneath` is what was interrupted, innermost first.
     Invariant: exactly one of `pending is not None`, `ended` and `died` holds between steps.
     """
 
     __slots__ = (
         "atomic",
+        "beneath",
         "bhs_off",
         "comm",
         "context",
         "coro",
         "died",
+        "driver",
         "ended",
         "flag",
         "fresh",
@@ -90,6 +94,8 @@ class Task(Creator):
         self.index = index
         self.coro = coro
         self.send = coro.send
+        self.driver: Any = None
+        self.beneath: tuple[Any, ...] = ()
         self.comm = comm
         self.pid = 0
         self.context = Context.PROCESS
@@ -119,36 +125,56 @@ class Task(Creator):
 
     def frame(self) -> FrameType | None:
         """The Python frame of that function."""
-        found: FrameType | None = None
-        at: Any = self.coro
-        while at is not None:
-            frame = getattr(at, "cr_frame", None)
-            if frame is None:
-                break
-            if shown(frame.f_code.co_name):
-                found = frame
-            at = at.cr_await
-        return found
+        for coro in (self.coro, *self.beneath):
+            found: FrameType | None = None
+            at: Any = coro
+            while at is not None:
+                frame = getattr(at, "cr_frame", None)
+                if frame is None:
+                    break
+                if shown(frame.f_code.co_name):
+                    found = frame
+                at = at.cr_await
+            if found is not None:
+                return found
+        return None
 
     def call_chain(self) -> tuple[Frame, ...]:
         """The model functions the task is in, innermost first, while it is between steps.
 
         A kernel stack ends where the kernel was entered: what calls a system call is no part of it.
+        A handler's functions stand before those that it interrupted.
         """
-        frames: list[Frame] = []
-        at: Any = self.coro
-        while at is not None:
-            frame = getattr(at, "cr_frame", None)
-            if frame is None:
-                break
-            name = frame.f_code.co_name
-            if name.startswith(SYSCALLS):
-                frames.clear()
-            if shown(name):
-                frames.append(frame_of(frame))
-            at = at.cr_await
-        frames.reverse()
-        return tuple(frames)
+        chain = chain_of_coro(self.coro)
+        return (*chain, *self.chain_beneath()) if self.beneath else chain
+
+    def chain_beneath(self) -> tuple[Frame, ...]:
+        """The functions that were interrupted, innermost first."""
+        return tuple(frame for coro in self.beneath for frame in chain_of_coro(coro))
+
+    def close(self) -> None:
+        """Abandon its code, and what that has interrupted."""
+        self.coro.close()
+        for coro in self.beneath:
+            coro.close()
+
+
+def chain_of_coro(coro: Any) -> tuple[Frame, ...]:  # noqa: ANN401  # Python tells what it awaits
+    """The model functions that a suspended coroutine is in, innermost first."""
+    frames: list[Frame] = []
+    at = coro
+    while at is not None:
+        frame = getattr(at, "cr_frame", None)
+        if frame is None:
+            break
+        name = frame.f_code.co_name
+        if name.startswith(SYSCALLS):
+            frames.clear()
+        if shown(name):
+            frames.append(frame_of(frame))
+        at = at.cr_await
+    frames.reverse()
+    return tuple(frames)
 
 
 @cache

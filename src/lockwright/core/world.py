@@ -14,9 +14,11 @@ from lockwright.core.errors import KernelOops, ModelError
 from lockwright.core.finding import Finding
 from lockwright.core.frame import Frame
 from lockwright.core.location import Names, Value
+from lockwright.core.locknote import LockNote
 from lockwright.core.lockuse import LockUse
 from lockwright.core.native import mypyc_attr
 from lockwright.core.operation import Operation
+from lockwright.core.raised import OWN, Lines, use_interrupts
 from lockwright.core.task import SYSCALLS, Context, Creator, Task, frame_of, shown
 
 FIRST_PID = 840
@@ -29,6 +31,9 @@ class Memory(Protocol):
     def attach(self, task: Task) -> None:
         """A task was made; it has not begun."""
 
+    def announced(self, task: Task, operation: Operation) -> Operation:
+        """What a task that has not begun announces instead of what it had announced before."""
+
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class World:
@@ -40,10 +45,16 @@ class World:
     execution has come to (`promise.py`).
     `log` is what whoever runs the world writes down of it, as in `explore/run.py`; it may be empty.
     Listeners: `on_step(task, operation, result)`, `on_acquire(task, use)` and
-    `on_release(task, instance)` for locks, `on_task_end(task)`.
+    `on_release(task, instance)` for locks, `on_irq(task, event)` for interrupts switched, entered
+    and left (`irqs.py`), `on_note(task, note)` for what else a lock tells (`locknote.py`),
+    `on_warn(task, finding, about)` for what `warn` records, `on_free(task, low, high, instances)`
+    for memory whose locks are gone or initialised anew, `on_task_end(task)`.
+    `reclaim` are the shrinkers of the world, if it has any (`kernel/reclaim.py`).
+    `signals` are those of the world, if it has any (`kernel/signal.py`).
+    `locks` lists all locks, in order of creation, if somebody has put a list there before.
     `booting` tells that the scenario's set-up is being run (`boot.py`).
     `memory` stands between the tasks and their operations if stores can be delayed; None is
-    sequential consistency.
+    sequential consistency.  `lines` says what can interrupt the tasks (`raised.py`); None: nothing.
     Invariant: between steps every task is pending, ended or died.
     """
 
@@ -56,16 +67,24 @@ class World:
         "creator",
         "faults",
         "findings",
+        "lines",
+        "locks",
         "log",
         "marked",
         "memory",
         "names",
         "objects",
         "on_acquire",
+        "on_free",
+        "on_irq",
+        "on_note",
         "on_release",
         "on_step",
         "on_task_end",
+        "on_warn",
         "reached",
+        "reclaim",
+        "signals",
         "state",
         "steps",
         "tasks",
@@ -78,13 +97,16 @@ class World:
         self.by_number: list[Task | None] = []
         self.tasks: list[Task] = []
         self.choice = 0
+        self.locks: Any = None
         self.log: list[Any] = []
         self.marked = 0
         self.memory: Memory | None = None
+        self.lines: Lines | None = None
         self.steps = 0
         self.addresses = 0
         self.booting = False
         self.faults: Any = None
+        self.reclaim: Any = None
         self.findings: list[Finding] = []
         self.reached: list[str] = []
         self.objects: list[Any] = []
@@ -92,12 +114,27 @@ class World:
         self.on_step: tuple[Callable[[Task, Operation, Any], None], ...] = ()
         self.on_acquire: tuple[Callable[[Task, LockUse], None], ...] = ()
         self.on_release: tuple[Callable[[Task, int], None], ...] = ()
+        self.on_free: tuple[Callable[[Task, int, int, tuple[int, ...]], None], ...] = ()
+        self.on_irq: tuple[Callable[[Task, int], None], ...] = ()
+        self.on_note: tuple[Callable[[Task, LockNote], None], ...] = ()
+        self.on_warn: tuple[Callable[[Task, Finding, Value], None], ...] = ()
         self.on_task_end: tuple[Callable[[Task], None], ...] = ()
+        self.signals: Any = None
 
     def address(self, size: int = 0x100) -> int:
         """A fake kernel address, the same for the same schedule."""
         self.addresses += 1
         return KERNEL_ADDRESS + self.addresses * size
+
+    @property
+    def interrupts(self) -> str:
+        """Where tasks in interrupt context run: on a CPU of their own (`own`), or as well on top of
+        any task that has their kind of interrupt switched on (`anywhere`)."""
+        return OWN if self.lines is None else self.lines.where
+
+    @interrupts.setter
+    def interrupts(self, where: str) -> None:
+        use_interrupts(self, where)
 
     def spawn(
         self,
@@ -140,6 +177,8 @@ class World:
             self.acc.append(2 * name.done + 1)
         if self.memory is not None:
             self.memory.attach(task)
+        if self.lines is not None:
+            self.lines.attach(task)
         self._prime(task)
         return task
 
@@ -157,7 +196,7 @@ class World:
             self._end(task, stop.value)
             outer.append(acc.pop())
         except (KernelOops, AttributeError) as error:
-            self._die(task, _oops(error), chain_of(error.__traceback__))
+            self._die(task, _oops(error), chain_of(error.__traceback__) + task.chain_beneath())
         self.acc = outer
         self.creator = creator
         if acc:
@@ -214,7 +253,7 @@ class World:
         except StopIteration as stop:
             self._end(task, stop.value)
         except (KernelOops, AttributeError) as error:
-            self._die(task, _oops(error), chain_of(error.__traceback__))
+            self._die(task, _oops(error), chain_of(error.__traceback__) + task.chain_beneath())
         self.steps += 1
         return acc
 
@@ -231,7 +270,7 @@ class World:
     def _die(self, task: Task, oops: KernelOops, chain: tuple[Frame, ...]) -> None:
         task.pending = None
         task.died = True
-        task.coro.close()
+        task.close()
         self.report(Finding(oops.kind, oops.message, oops.signature, task.index, task.comm, chain))
 
     @property
@@ -246,26 +285,30 @@ class World:
         finding.step = self.steps
         self.findings.append(finding)
 
-    def warn(self, task: Task, kind: str, message: str, *, signature: str = "") -> None:
+    def warn(
+        self, task: Task, kind: str, message: str, *, signature: str = "", about: Value = None
+    ) -> None:
         """Record a broken rule that does not stop the task, as a WARN does.
 
+        `about` is for those who listen: what the kernel's report has beyond the message.
         After an oops nothing of the kind counts: it may be a consequence.
         """
         if self.oopsed:
             return
         chain = task.call_chain()
         where = chain[0].function if chain else ""
-        self.report(
-            Finding(
-                kind,
-                message,
-                signature or f"{message} in {where}",
-                task.index,
-                task.comm,
-                chain,
-                fatal=False,
-            )
+        finding = Finding(
+            kind,
+            message,
+            signature or f"{message} in {where}",
+            task.index,
+            task.comm,
+            chain,
+            fatal=False,
         )
+        self.report(finding)
+        for listener in self.on_warn:
+            listener(task, finding, about)
 
     def enabled(self) -> list[Task]:
         """The tasks that can take a step now, in order of creation."""
@@ -287,7 +330,7 @@ class World:
         """Abandon all tasks quietly."""
         for task in self.tasks:
             if task.pending is not None:
-                task.coro.close()
+                task.close()
 
     def discard(self) -> None:
         """Abandon the tasks and let go of everything, by whoever wants nothing more of the world.
@@ -301,6 +344,7 @@ class World:
         self.objects = []
         self.state = None
         self.faults = None
+        self.reclaim = None
         self.creator = Creator(self.names.root)
 
 

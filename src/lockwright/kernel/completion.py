@@ -80,6 +80,7 @@ class CompletionWait(_CompletionOperation):
     __slots__ = ("trail",)
 
     blocking = True
+    sleeps = True
     orders = ACQUIRE
     kind = "wait_for_completion"
 

@@ -90,7 +90,7 @@ class _CondWait(Operation):
                 f"{task.comm} waits on {cond.name} without holding {mutex.name}",
                 mutex.name,
             )
-        mutex.value = FREE
+        mutex.free(touched)
         flag = Location(cond.world, value=False, name=f"signal of {cond.name} to {task.comm}")
         cond.waiters.append(flag)
         signal = cond.trail

@@ -14,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lockwright.core.location import Location
+from lockwright.core.location import Location, Value
 from lockwright.core.lockuse import LockKey, LockUse
 from lockwright.core.operation import Operation
 from lockwright.core.orders import ACQUIRE, RELAXED, SHARED
+from lockwright.kernel.context import might_sleep, scheduling
 from lockwright.kernel.lockuse import Lock
+from lockwright.kernel.signal import EINTR, SIGNAL, set_flag, signals_of
 
 if TYPE_CHECKING:
     from lockwright.core.task import Task
@@ -64,6 +66,10 @@ class FairLock(Lock):
         self.world.acc.append(self.reading)
         return any(writes for _, writes in self.value[2])
 
+    def held_by(self, task: Task, read: int = -1) -> bool:
+        writer, readers, _, _ = self.value
+        return (read != 1 and writer == task.index) or (read != 0 and task.index in readers)
+
     def lasting(self) -> dict[str, object]:
         """For snapshots: how often it has been taken decides nothing."""
         return {"value": self.value[:3]}
@@ -108,10 +114,13 @@ class FairLock(Lock):
 
     def leave(self, task: Task, touched: list[int], *, writes: bool) -> None:
         """Release one hold, and grant the lock to whoever comes next."""
-        touched.append(self.writing)
-        index = task.index
         if self.world.on_release:
             self.released(task)
+        self.drop(task, touched, task.index, writes=writes)
+
+    def drop(self, task: Task, touched: list[int], index: int, *, writes: bool) -> None:
+        """End the hold of task `index`, and grant the lock to whoever comes next."""
+        touched.append(self.writing)
         writer, readers, queue, count = self.value
         if index not in ((writer,) if writes else readers):
             how = "write" if writes else "read"
@@ -143,6 +152,18 @@ class FairLock(Lock):
         if queue:
             self.grant(touched)
 
+    def give_up(self, task: Task, touched: list[int], flag: Location) -> bool:
+        """A task that queues does so no more; False if it has got the lock by now."""
+        touched.append(self.writing)
+        if flag not in self.grants:
+            return False
+        at = self.grants.index(flag)
+        del self.grants[at]
+        writer, readers, queue, count = self.value
+        self.value = (writer, readers, queue[:at] + queue[at + 1 :], count)
+        self.grant(touched)
+        return True
+
     def grant(self, touched: list[int]) -> None:
         """Let in those at the head of the queue for whom there is room now."""
         writer, readers, queue, count = self.value
@@ -157,30 +178,35 @@ class FairLock(Lock):
                 readers = (*readers, index)
             granted += 1
         for flag in self.grants[:granted]:
-            flag.value = True
-            touched.append(flag.writing)
+            set_flag(flag, touched)
         del self.grants[:granted]
         self.value = (writer, readers, queue[granted:], count + granted)
 
 
 class QueuedAcquire(Operation):
-    """Base of the two-step acquires: `run` takes the lock or queues, and then `waiting` is set."""
+    """Base of the two-step acquires: `run` takes the lock or queues, and then `waiting` is set.
 
-    __slots__ = ("loc", "orders", "subclass", "waiting")
+    `sleeps` tells that whoever queues gives the CPU away.
+    """
+
+    __slots__ = ("loc", "nest", "orders", "subclass", "waiting")
 
     exclusive: ClassVar[bool] = False
+    sleeps: ClassVar[bool] = False
     loc: FairLock
 
-    def __init__(self, loc: FairLock, subclass: int = 0) -> None:
+    def __init__(self, loc: FairLock, subclass: int = 0, nest: Lock | None = None) -> None:
         self.loc = loc
         self.subclass = subclass
+        self.nest = nest
         self.orders = RELAXED  # type: ignore[misc]  # queueing orders nothing, getting it does
         self.waiting: GrantWait | None = None
 
-    def __await__(self) -> Generator[Operation, Any, None]:
+    def __await__(self) -> Generator[Operation, Any, int | None]:
         yield self
         if self.waiting is not None:
             yield self.waiting
+        return None
 
     def enter(self, task: Task, touched: list[int], *, barges: bool = False) -> str | None:
         """Take the lock or queue; gives the result for the event list."""
@@ -191,19 +217,18 @@ class QueuedAcquire(Operation):
                 self.tell(task)
             return None
         self.waiting = GrantWait(self, flag)
+        if self.sleeps and task.atomic:
+            scheduling(task, self.kind)
         return "queued"
 
     def use(self, task: Task) -> LockUse:
         """What the validator is told."""
-        lock = self.loc
         read = 0 if self.exclusive else 1
-        return LockUse(lock.cls, self.subclass, lock.address, read, False, self.kind)
+        return self.loc.use(self.kind, read=read, subclass=self.subclass, nest=self.nest)
 
     def tell(self, task: Task) -> None:
         """Tell the listeners that the lock was got."""
-        use = self.use(task)
-        for listener in self.loc.world.on_acquire:
-            listener(task, use)
+        self.loc.told(task, self.use(task))
 
 
 class GrantWait(Operation):
@@ -231,10 +256,74 @@ class GrantWait(Operation):
         """What the validator is told while the task waits."""
         return self.acquire.use(task)
 
-    def run(self, task: Task, touched: list[int]) -> None:
+    def run(self, task: Task, touched: list[int]) -> Value:
         touched.append(~self.after[0].number)
         if self.lock.world.on_acquire:
             self.acquire.tell(task)
 
     def describe(self) -> str:
         return self.acquire.describe()
+
+
+class InterruptibleAcquire(QueuedAcquire):
+    """A queued acquire that a signal ends: gives 0, or -EINTR.
+
+    The validator is told of it in any case, as the kernel tells it before the wait.
+    """
+
+    __slots__ = ("signals",)
+
+    sleeps = True
+    least: ClassVar[int] = SIGNAL
+
+    def __init__(self, loc: FairLock, subclass: int = 0, nest: Lock | None = None) -> None:
+        super().__init__(loc, subclass, nest)
+        self.signals = signals_of(loc.world)
+
+    def __await__(self) -> Generator[Operation, Any, int]:
+        result = yield self
+        if self.waiting is None:
+            return 0 if result is None else -EINTR
+        return -EINTR if (yield self.waiting) else 0
+
+    def run(self, task: Task, touched: list[int]) -> str | None:
+        if task.atomic:
+            might_sleep(task, self.kind)
+        result = self.enter(task, touched)
+        waiting, signals = self.waiting, self.signals
+        if signals is None:
+            return result
+        if waiting is None:
+            touched.append(signals.writing)  # what it touches does not depend on what it finds
+            return result
+        if not signals.sleep(task, waiting.after[0], self.least, touched):
+            self.waiting = None
+            return self.give_up(task, touched, waiting.after[0])
+        self.waiting = _InterruptibleWait(self, waiting.after[0])
+        return result
+
+    def give_up(self, task: Task, touched: list[int], flag: Location) -> str | None:
+        """Leave the queue because of a signal; None if the lock was got before."""
+        lock = self.loc
+        interrupted = lock.give_up(task, touched, flag)
+        if lock.world.on_acquire:
+            self.tell(task)
+            if interrupted:
+                lock.released(task)
+        return "-EINTR" if interrupted else None
+
+
+class _InterruptibleWait(GrantWait):
+    """Waits for the lock to be handed over, or for a signal."""
+
+    __slots__ = ()
+
+    acquire: InterruptibleAcquire
+
+    def run(self, task: Task, touched: list[int]) -> str | None:
+        acquire, flag = self.acquire, self.after[0]
+        touched.append(~flag.number)
+        result = acquire.give_up(task, touched, flag)
+        if acquire.signals is not None:
+            acquire.signals.wake(task, touched)
+        return result

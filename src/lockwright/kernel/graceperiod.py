@@ -19,7 +19,14 @@ from lockwright.core.lockuse import LockUse
 from lockwright.core.operation import Operation
 from lockwright.core.orders import MB, RELAXED, RELEASE
 from lockwright.core.task import Context
+from lockwright.kernel.context import might_sleep, scheduling
 from lockwright.kernel.lockuse import Lock
+from lockwright.kernel.rcuusage import (
+    OPEN_SECTIONS,
+    in_reader_of,
+    rcu_sections_depth,
+    suspicious,
+)
 from lockwright.kernel.slab import Slab, check_alive, free_now
 
 if TYPE_CHECKING:
@@ -29,19 +36,23 @@ if TYPE_CHECKING:
 
 Callback = Callable[[], Coroutine[Any, Any, Any]]
 
-OPEN_SECTIONS = "open read sections"
-
 
 class Section(Location):
-    """One read-side section.  `value` is True when it has ended; `depth` counts nesting in it."""
+    """One read-side section.  `value` is True when it has ended; `depth` counts nesting in it.
 
-    __slots__ = ("depth", "domain", "task")
+    `flavour` is RCU's name for the section: RCU, RCU-bh or RCU-sched.  Of a section of SRCU it is
+    empty, and `began` is the call that began it.
+    """
 
-    def __init__(self, domain: Domain, task: Task) -> None:
+    __slots__ = ("began", "depth", "domain", "flavour", "task")
+
+    def __init__(self, domain: Domain, task: Task, flavour: str = "", began: str = "") -> None:
         super().__init__(domain.world, value=False, name=f"{domain.name} section of {task.comm}")
         self.domain = domain
         self.task = task
         self.depth = 1
+        self.flavour = flavour
+        self.began = began
 
 
 def open_sections(task: Task) -> list[Section]:
@@ -83,26 +94,20 @@ class Domain(Lock):
             "newest": {index: flag for index, flag in self.newest.items() if not flag.value},
         }
 
-    def innermost(self, task: Task) -> Section | None:
-        """The newest section of this domain that the task is in."""
+    def innermost(self, task: Task, flavour: str = "") -> Section | None:
+        """The newest section of this domain and flavour that the task is in."""
         for section in reversed(open_sections(task)):
-            if section.domain is self:
+            if section.domain is self and section.flavour == flavour:
                 return section
         return None
 
-    def begin(self, task: Task, touched: list[int]) -> Section:
+    def begin(self, task: Task, touched: list[int], flavour: str = "", began: str = "") -> Section:
         """Begin a section within a step."""
         touched.append(self.reading)
-        section = Section(self, task)
+        section = Section(self, task, flavour, began)
         self.sections.append(section)
         open_sections(task).append(section)
         return section
-
-    def end(self, section: Section, touched: list[int]) -> None:
-        """End a section within a step."""
-        touched.append(section.writing)
-        section.value = True
-        self.leave(section)
 
     def leave(self, section: Section) -> None:
         """The task is in the section no more, whatever others can see of that."""
@@ -184,20 +189,23 @@ class Synchronize(Operation):
         if self.waiting is not None:
             yield self.waiting
 
-    def start(self, task: Task, touched: list[int]) -> None:
-        """Take the snapshot; without any section there is nothing to wait for."""
+    def start(self, task: Task, touched: list[int], illegal: str) -> None:
+        """Check who calls, and take the snapshot; without any section there is nothing to wait for.
+
+        It may not be called in a section of the domain or of RCU's, nor where a task may not sleep
+        for another reason than such a section.
+        """
         domain = self.loc
+        depth = rcu_sections_depth(task)
+        if depth or in_reader_of(task, domain):
+            suspicious(task, illegal)
+        if task.atomic > depth:
+            might_sleep(task, self.kind)
         after = domain.snapshot(touched)
         if after:
             self.waiting = GraceWait(domain, after, self.describe())
-        if domain.innermost(task) is not None:
-            domain.world.warn(
-                task,
-                domain.misuse,
-                f"{task.comm} calls {self.describe()} in a read section of {domain.name}, "
-                "and so waits for itself",
-                signature=f"{self.describe()} in its own read section",
-            )
+            if task.atomic > depth:
+                scheduling(task, self.kind)
 
 
 class Barrier(Operation):
@@ -220,9 +228,13 @@ class Barrier(Operation):
 
     def run(self, task: Task, touched: list[int]) -> None:
         domain = self.loc
+        if task.atomic:
+            might_sleep(task, self.kind)
         touched.append(domain.reading)
         if domain.callbacks:
             self.waiting = GraceWait(domain, tuple(domain.callbacks), self.describe())
+            if task.atomic:
+                scheduling(task, self.kind)
 
 
 class Call(Operation):

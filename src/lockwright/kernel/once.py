@@ -1,7 +1,7 @@
 """Shared accesses without a lock: READ_ONCE, WRITE_ONCE, release, acquire, read-modify-write.
 
 Each is a scheduling point.  The first argument is a slab object and the second the name of one of
-its fields, or the first alone is a `Variable`.
+its fields, or the first alone is a `Variable`.  Pointers that RCU protects are in `rcupointer.py`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lockwright.core.buffering import LOADS, STORES, UPDATES
+from lockwright.core.buffering import STORES, UPDATES
 from lockwright.core.event import value_text
 from lockwright.core.location import Value
 from lockwright.core.operation import Operation
-from lockwright.core.orders import ATOMIC, LOAD_ACQUIRE, RELAXED, STORE, STORE_RELEASE
+from lockwright.core.orders import ATOMIC, RELAXED, STORE, STORE_RELEASE
+from lockwright.kernel.fieldaccess import FieldAccess, FieldLoad, FieldRead
+from lockwright.kernel.rcupointer import rcu_dereference
 from lockwright.kernel.slab import Slab, check_alive
 from lockwright.kernel.variable import (
     KEEP,
@@ -34,6 +36,7 @@ __all__ = [
     "READ_ONCE",
     "WRITE_ONCE",
     "FieldAccess",
+    "FieldLoad",
     "FieldRead",
     "FieldWrite",
     "Variable",
@@ -53,42 +56,6 @@ __all__ = [
     "wait_until",
     "xchg",
 ]
-
-
-class FieldAccess(Operation):
-    """Base of the accesses to one field of an object."""
-
-    __slots__ = ("field", "kind", "obj")
-
-    def __init__(self, obj: Slab, field: str, kind: str) -> None:
-        self.obj = obj
-        self.field = field
-        self.kind = kind  # type: ignore[misc]  # each call has its own name
-
-    def aims_at(self) -> int:
-        return self.obj.location_of(self.field)
-
-    def describe(self) -> str:
-        return f"{self.kind}({self.obj.describe()}->{self.field})"
-
-
-class FieldRead(FieldAccess):
-    """READ_ONCE() of a field."""
-
-    __slots__ = ()
-
-    orders = RELAXED
-    buffering = LOADS
-
-    def run(self, task: Task, touched: list[int]) -> Value:
-        check_alive(self.obj, self.field)
-        return getattr(self.obj, self.field)
-
-
-class _FieldLoad(FieldRead):
-    __slots__ = ()
-
-    orders = LOAD_ACQUIRE
 
 
 class FieldWrite(FieldAccess):
@@ -189,7 +156,7 @@ def smp_load_acquire(obj: Slab | Variable, field: str = "") -> Operation:
     """A read that later accesses cannot overtake."""
     if isinstance(obj, Variable):
         return VariableLoad(obj)
-    return _FieldLoad(obj, field, "smp_load_acquire")
+    return FieldLoad(obj, field, "smp_load_acquire")
 
 
 def smp_store_release(obj: Slab | Variable, *field_value: Value) -> Operation:
@@ -197,15 +164,6 @@ def smp_store_release(obj: Slab | Variable, *field_value: Value) -> Operation:
     if isinstance(obj, Variable):
         return VariableStore(obj, field_value[0])
     return _FieldStore(obj, field_value[0], field_value[1], "smp_store_release")
-
-
-def rcu_dereference(obj: Slab, field: str) -> Operation:
-    """The reader's side of rcu_assign_pointer().
-
-    The kernel orders what is reached through the pointer, by address dependency; here it is an
-    acquire, which orders everything after it.
-    """
-    return _FieldLoad(obj, field, "rcu_dereference")
 
 
 def rcu_assign_pointer(obj: Slab, field: str, value: Value) -> Operation:

@@ -3,7 +3,10 @@
 Source: include/linux/list.h, include/linux/rculist.h.
 
 Writers are serialised by a lock of the model's; what they all write, the list itself stands for
-(the head's `prev`).  Readers touch only the links they follow, with rcu_dereference().
+(the head's `prev`).  Readers touch only the links they follow, with rcu_dereference(); whether
+they may is checked where a walk begins, with `first_rcu()`, `first_srcu()` or an iterator:
+
+    async for child in list_for_each_entry_rcu(ei.children):
 `list_add_tail` and `list_add_tail_rcu` do the same here, where memory is sequentially consistent.
 For the data-race check they differ: to make a link lead to a node is a marked store with both,
 but a release with the second one only.  What else a writer touches are plain accesses: the head's
@@ -12,6 +15,7 @@ but a release with the second one only.  What else a writer touches are plain ac
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lockwright.core.buffering import IGNORES
@@ -19,6 +23,7 @@ from lockwright.core.errors import KernelOops
 from lockwright.core.location import Location
 from lockwright.core.operation import Operation
 from lockwright.core.orders import EVERY, LOAD_ACQUIRE, PLAIN, RELAXED, STORE, STORE_RELEASE
+from lockwright.kernel.rcuusage import rcu_read_lock_any_held, suspicious
 from lockwright.kernel.slab import Slab, check_alive
 
 if TYPE_CHECKING:
@@ -29,6 +34,8 @@ S = TypeVar("S", bound=Slab)
 
 POISON = "LIST_POISON1"
 NULL = "NULL"
+NON_READER = "RCU-list traversed in non-reader section!"
+NO_LOCK = "RCU-list traversed without holding the required lock!"
 
 
 class Link(Location):
@@ -96,6 +103,18 @@ class ListHead(Location, Generic[S]):
     def first(self) -> Operation:
         """`node = await lst.first()`: follow the head's link; None if the list is empty."""
         return _First(self)
+
+    def first_rcu(self, cond: bool = False) -> Operation:  # noqa: FBT001, FBT002  # as in C
+        """The beginning of list_for_each_entry_rcu(): the same, in a read section of RCU's.
+
+        `cond` says what else makes it right, as `lockdep_is_held(mutex)`.
+        """
+        return _FirstChecked(self, "" if cond else NON_READER)
+
+    def first_srcu(self, cond: bool) -> Operation:  # noqa: FBT001  # as in C
+        """The beginning of list_for_each_entry_srcu(): the same, where `cond` holds, which is
+        `srcu_read_lock_held(srcu)` as a rule."""
+        return _FirstChecked(self, "" if cond else NO_LOCK)
 
     def next(self, node: S) -> Operation:
         """`node = await lst.next(node)`: follow a node's link; None at the end."""
@@ -252,6 +271,23 @@ class _First(Operation, Generic[S]):
         return node
 
 
+class _FirstChecked(_First[S]):
+    """`wrong` is what there is to say if no reader of RCU's walks; who walks SRCU's is no reader
+    of RCU's.  C: __list_check_rcu(), __list_check_srcu(), with CONFIG_PROVE_RCU_LIST."""
+
+    __slots__ = ("wrong",)
+
+    def __init__(self, loc: ListHead[S], wrong: str) -> None:
+        super().__init__(loc)
+        self.wrong = wrong
+
+    def run(self, task: Task, touched: list[int]) -> S | None:
+        wrong = self.wrong
+        if wrong and (wrong is not NON_READER or not rcu_read_lock_any_held(task)):
+            suspicious(task, wrong)
+        return super().run(task, touched)
+
+
 class _Next(Operation, Generic[S]):
     __slots__ = ("loc", "node")
 
@@ -301,3 +337,42 @@ class _Empty(Operation, Generic[S]):
         head = self.loc.head
         touched.append(head.reading)
         return head.value is None
+
+
+class _Walk(Generic[S]):
+    """Gives the nodes of a list one after the other, each when it is asked for."""
+
+    __slots__ = ("at", "begin", "lst")
+
+    def __init__(self, lst: ListHead[S], begin: Operation) -> None:
+        self.lst = lst
+        self.begin: Operation | None = begin
+        self.at: S | None = None
+
+    def __aiter__(self) -> _Walk[S]:
+        return self
+
+    async def __anext__(self) -> S:
+        begin = self.begin
+        if begin is not None:
+            self.begin = None
+            self.at = await begin
+        elif self.at is not None:
+            self.at = await self.lst.next(self.at)
+        if self.at is None:
+            raise StopAsyncIteration
+        return self.at
+
+
+def list_for_each_entry_rcu(
+    lst: ListHead[S],
+    cond: bool = False,  # noqa: FBT001, FBT002  # as in C
+) -> AsyncIterator[S]:
+    """`async for node in list_for_each_entry_rcu(lst):` in a read section of RCU's, or where
+    `cond` holds, as `lockdep_is_held(mutex)`."""
+    return _Walk(lst, lst.first_rcu(cond))
+
+
+def list_for_each_entry_srcu(lst: ListHead[S], cond: bool) -> AsyncIterator[S]:  # noqa: FBT001  # as in C
+    """`async for node in list_for_each_entry_srcu(lst, srcu_read_lock_held(srcu)):`"""
+    return _Walk(lst, lst.first_srcu(cond))

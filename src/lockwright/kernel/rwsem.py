@@ -9,13 +9,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lockwright.core.locknote import DOWNGRADED, LockNote
 from lockwright.core.operation import Operation
 from lockwright.core.orders import ACQUIRE, RELAXED, RELEASE, SHARED
-from lockwright.kernel.context import might_sleep
-from lockwright.kernel.fairlock import FREE, FairLock, FairValue, QueuedAcquire
+from lockwright.kernel.context import might_sleep, scheduling
+from lockwright.kernel.fairlock import (
+    FREE,
+    FairLock,
+    FairValue,
+    InterruptibleAcquire,
+    QueuedAcquire,
+)
+from lockwright.kernel.signal import FATAL
 
 if TYPE_CHECKING:
     from lockwright.core.task import Task
+    from lockwright.kernel.lockuse import Lock
 
 
 class RwSem(FairLock):
@@ -31,9 +40,25 @@ class RwSem(FairLock):
         """down_read_nested(): the same, in another lockdep subclass."""
         return _DownReadNested(self, subclass)
 
+    def down_read_interruptible(self) -> Operation:
+        """down_read_interruptible(): 0, or -EINTR if a signal comes while it waits."""
+        return _DownReadInterruptible(self)
+
+    def down_read_killable(self) -> Operation:
+        """down_read_killable(): 0, or -EINTR if a fatal signal comes while it waits."""
+        return _DownReadKillable(self)
+
+    def down_read_killable_nested(self, subclass: int) -> Operation:
+        """down_read_killable_nested(): the same, in another lockdep subclass."""
+        return _DownReadKillableNested(self, subclass)
+
     def down_read_trylock(self) -> Operation:
         """down_read_trylock(): True if it was taken; fails when somebody is queued."""
         return _DownReadTrylock(self)
+
+    def down_read_non_owner(self) -> Operation:
+        """down_read_non_owner(): another task may release it, and lockdep is not told."""
+        return _DownReadNonOwner(self)
 
     def down_write(self) -> Operation:
         """down_write(): queues unless the semaphore is free."""
@@ -43,6 +68,18 @@ class RwSem(FairLock):
         """down_write_nested(): the same, in another lockdep subclass."""
         return _DownWriteNested(self, subclass)
 
+    def down_write_nest_lock(self, nest: Lock) -> Operation:
+        """down_write_nest_lock(): the same, under a lock that serialises all such nesting."""
+        return _DownWriteNestLock(self, 0, nest)
+
+    def down_write_killable(self) -> Operation:
+        """down_write_killable(): 0, or -EINTR if a fatal signal comes while it waits."""
+        return _DownWriteKillable(self)
+
+    def down_write_killable_nested(self, subclass: int) -> Operation:
+        """down_write_killable_nested(): the same, in another lockdep subclass."""
+        return _DownWriteKillableNested(self, subclass)
+
     def down_write_trylock(self) -> Operation:
         """down_write_trylock(): True if it was taken; never queues."""
         return _DownWriteTrylock(self)
@@ -51,6 +88,10 @@ class RwSem(FairLock):
         """up_read()"""
         return _UpRead(self)
 
+    def up_read_non_owner(self) -> Operation:
+        """up_read_non_owner(): ends what down_read_non_owner() began, by whomever."""
+        return _UpReadNonOwner(self)
+
     def up_write(self) -> Operation:
         """up_write()"""
         return _UpWrite(self)
@@ -58,6 +99,10 @@ class RwSem(FairLock):
     def downgrade_write(self) -> Operation:
         """downgrade_write(): go on as a reader, and let the readers at the queue's head in."""
         return _DowngradeWrite(self)
+
+    def is_locked(self) -> Operation:
+        """rwsem_is_locked(): does anybody hold it now?"""
+        return _IsLocked(self)
 
     def poll(self, milliseconds: int) -> Operation:
         """msleep() in `while not await sem.down_write_trylock(): await sem.poll(10)`.
@@ -70,30 +115,32 @@ class RwSem(FairLock):
         return _Poll(self, milliseconds)
 
 
-class _DownRead(QueuedAcquire):
+class Down(QueuedAcquire):
+    """Base of the acquires that sleep."""
+
     __slots__ = ()
 
     enters = True
+    sleeps = True
+
+    def run(self, task: Task, touched: list[int]) -> str | None:
+        if task.atomic:
+            might_sleep(task, self.kind)
+        return self.enter(task, touched)
+
+
+class _DownRead(Down):
+    __slots__ = ()
+
     shares = True
     kind = "down_read"
 
-    def run(self, task: Task, touched: list[int]) -> str | None:
-        if task.atomic:
-            might_sleep(task, self.kind)
-        return self.enter(task, touched)
 
-
-class _DownWrite(QueuedAcquire):
+class _DownWrite(Down):
     __slots__ = ()
 
-    enters = True
     kind = "down_write"
     exclusive = True
-
-    def run(self, task: Task, touched: list[int]) -> str | None:
-        if task.atomic:
-            might_sleep(task, self.kind)
-        return self.enter(task, touched)
 
 
 class _DownReadNested(_DownRead):
@@ -106,6 +153,54 @@ class _DownWriteNested(_DownWrite):
     __slots__ = ()
 
     kind = "down_write_nested"
+
+
+class _DownWriteNestLock(_DownWrite):
+    __slots__ = ()
+
+    kind = "down_write_nest_lock"
+
+
+class _DownReadNonOwner(_DownRead):
+    __slots__ = ()
+
+    kind = "down_read_non_owner"
+
+    def tell(self, task: Task) -> None:
+        pass
+
+
+class _DownReadInterruptible(InterruptibleAcquire):
+    __slots__ = ()
+
+    kind = "down_read_interruptible"
+
+
+class _DownReadKillable(InterruptibleAcquire):
+    __slots__ = ()
+
+    kind = "down_read_killable"
+    least = FATAL
+
+
+class _DownReadKillableNested(_DownReadKillable):
+    __slots__ = ()
+
+    kind = "down_read_killable_nested"
+
+
+class _DownWriteKillable(InterruptibleAcquire):
+    __slots__ = ()
+
+    kind = "down_write_killable"
+    exclusive = True
+    least = FATAL
+
+
+class _DownWriteKillableNested(_DownWriteKillable):
+    __slots__ = ()
+
+    kind = "down_write_killable_nested"
 
 
 class _RwSemOperation(Operation):
@@ -164,6 +259,19 @@ class _UpRead(_RwSemOperation):
         self.loc.leave(task, touched, writes=False)
 
 
+class _UpReadNonOwner(_RwSemOperation):
+    __slots__ = ()
+
+    orders = RELEASE | SHARED
+    kind = "up_read_non_owner"
+
+    def run(self, task: Task, touched: list[int]) -> None:
+        sem = self.loc
+        readers = sem.value[1]
+        index = task.index if task.index in readers or not readers else readers[0]
+        sem.drop(task, touched, index, writes=False)
+
+
 class _UpWrite(_RwSemOperation):
     __slots__ = ()
 
@@ -176,8 +284,6 @@ class _UpWrite(_RwSemOperation):
 
 
 class _DowngradeWrite(_RwSemOperation):
-    """To the validator: released, and taken again as by a trylock, which waits for nobody."""
-
     __slots__ = ()
 
     orders = RELEASE
@@ -192,13 +298,25 @@ class _DowngradeWrite(_RwSemOperation):
         sem.value = (FREE, (writer,), queue, count)
         if queue:
             sem.grant(touched)
-        if sem.world.on_release:
-            sem.released(task)
-        if sem.world.on_acquire:
-            sem.taken(task, self.kind, read=1, trylock=True)
+        if sem.world.on_note:
+            sem.note(task, LockNote(DOWNGRADED, self.kind, sem.address))
+
+
+class _IsLocked(_RwSemOperation):
+    __slots__ = ()
+
+    writes = False
+    orders = RELAXED
+    kind = "rwsem_is_locked"
+
+    def run(self, task: Task, touched: list[int]) -> bool:
+        touched.append(self.loc.reading)
+        return bool(self.loc.holders())
 
 
 class _Poll(_RwSemOperation):
+    """Its timeout is set without a look at whether the task may sleep: schedule() has that."""
+
     __slots__ = ("milliseconds",)
 
     blocking = True
@@ -217,7 +335,7 @@ class _Poll(_RwSemOperation):
     def run(self, task: Task, touched: list[int]) -> None:
         touched.append(self.loc.reading)
         if task.atomic:
-            might_sleep(task, self.kind)
+            scheduling(task, self.kind)
 
     def describe(self) -> str:
         return f"msleep({self.milliseconds}) until down_write_trylock({self.loc.name}) can succeed"

@@ -7,15 +7,22 @@ happens.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
 from lockwright.core.buffering import IGNORES
 from lockwright.core.errors import KernelOops
 from lockwright.core.location import Location, Value
+from lockwright.core.native import slots_in
 from lockwright.core.operation import Operation
 from lockwright.core.orders import RELAXED
-from lockwright.kernel.context import might_sleep
+from lockwright.kernel.lockuse import Lock
+from lockwright.kernel.reclaim import (
+    DIRECT_RECLAIM,
+    GFP_KERNEL,
+    alloc_pages_slowpath,
+    tell_alloc,
+)
 
 if TYPE_CHECKING:
     from lockwright.core.task import Task
@@ -183,18 +190,18 @@ def check_alive(obj: Slab, how: str) -> None:
 
 
 class _Allocate(Operation):
-    __slots__ = ("faults", "make", "sleeps", "what")
+    __slots__ = ("faults", "gfp", "make", "what")
 
     kind = "kmalloc"
     chooses = True
     orders = RELAXED
     buffering = IGNORES
 
-    def __init__(self, what: str, make: Callable[[], Any], faults: Faults, *, sleeps: bool) -> None:
+    def __init__(self, what: str, make: Callable[[], Any], faults: Faults, gfp: int) -> None:
         self.what = what
         self.make = make
         self.faults = faults
-        self.sleeps = sleeps
+        self.gfp = gfp
 
     def options(self) -> int:
         return 2 if self.faults.left.value > 0 else 1
@@ -204,8 +211,8 @@ class _Allocate(Operation):
         return [left.writing if choice else left.reading] if self.faults.armed else []
 
     def run(self, task: Task, touched: list[int]) -> Value:
-        if self.sleeps and task.atomic:
-            might_sleep(task, "kmalloc")
+        if task.atomic or task.world.on_acquire:
+            tell_alloc(task, self.gfp, self.kind)
         left = self.faults.left
         if self.faults.armed:
             touched.append(left.reading)
@@ -239,13 +246,26 @@ def faults_of(world: World) -> Faults:
     return faults
 
 
-def kmalloc(world: World, make: Callable[[], S], what: str, *, atomic: bool = False) -> Operation:
+def kmalloc(
+    world: World,
+    make: Callable[[], S],
+    what: str,
+    *,
+    atomic: bool = False,
+    gfp: int = GFP_KERNEL,
+) -> Awaitable[Any]:
     """`obj = await kmalloc(world, lambda: Dentry(world, "a"), "dentry")`; None if it fails.
 
-    `atomic` is GFP_ATOMIC or GFP_NOWAIT: no sleeping.  With a fault budget (`Faults(world, n)` in
-    `world.faults`) the explorer tries both outcomes.
+    `gfp` is GFP_NOFS, say, from `reclaim.py`; `atomic` is GFP_ATOMIC or GFP_NOWAIT: no sleeping.
+    With a fault budget (`Faults(world, n)` in `world.faults`) the explorer tries both outcomes;
+    with one for memory pressure (`Reclaim(world, n)`), reclaim before it.
     """
-    return _Allocate(what, make, faults_of(world), sleeps=not atomic)
+    if atomic:
+        gfp &= ~DIRECT_RECLAIM
+    allocate = _Allocate(what, make, faults_of(world), gfp)
+    if world.reclaim is not None and world.reclaim.armed:
+        return alloc_pages_slowpath(world, allocate, gfp)
+    return allocate
 
 
 class _Free(Operation):
@@ -276,6 +296,19 @@ def free_now(obj: Slab, task: Task, touched: list[int]) -> None:
         )
     site = task.call_site()
     life.value = f"{task.comm} in {site.function}()" if site is not None else task.comm
+    if task.world.on_free:
+        _tell_freed(obj, task)
+
+
+def _tell_freed(obj: Slab, task: Task) -> None:
+    """Tell the listeners that the locks in an object are gone.  C: debug_check_no_locks_freed()."""
+    kept = getattr(obj, "__dict__", None) or {}
+    bases = type(obj).__mro__
+    slots = [name for cls in bases[: bases.index(Slab)] for name in slots_in(cls)]
+    values = [*kept.values(), *(getattr(obj, name, None) for name in slots)]
+    locks = tuple(value.address for value in values if isinstance(value, Lock))
+    for listener in task.world.on_free:
+        listener(task, obj.address, obj.address + obj.size, locks)
 
 
 def kfree(obj: Slab) -> Operation:

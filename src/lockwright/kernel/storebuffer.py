@@ -45,6 +45,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockwright.core.buffering import IGNORES, LOADS, STORES, UPDATES
 from lockwright.core.errors import UsageError
+from lockwright.core.interrupt import interruptible
 from lockwright.core.location import Location, Value
 from lockwright.core.operation import Operation
 from lockwright.core.orders import WRITE_RELEASES
@@ -113,11 +114,16 @@ class StoreBuffers:
         """Give a task its buffer.  What its creator stored before is there for it to see."""
         if self.flushing:
             return
+        interruptible(task)
         creator = self.world.creator
         before = self.buffers[creator.index].flags() if isinstance(creator, Task) else ()
         buffer = StoreBuffer(self, task, before)
         self.buffers[task.index] = buffer
         task.send = buffer.send
+
+    def announced(self, task: Task, operation: Operation) -> Operation:
+        """What a task that has not begun announces instead of what it had announced before."""
+        return self.buffers[task.index].instead(operation)
 
     def cell_of(self, store: VariableWrite | FieldWrite) -> Cell:
         """The cell that a store lands in."""
@@ -211,6 +217,11 @@ class StoreBuffer:
             self.held = operation
             flags, self.inherited = self.inherited, ()
             return FullBarrier("drain", flags)
+        return self._translated(operation)
+
+    def instead(self, operation: Operation) -> Operation:
+        """The task, which has not begun, asks for this first, and not for what it had asked for."""
+        self.held = None
         return self._translated(operation)
 
     def flags(self) -> tuple[Location, ...]:

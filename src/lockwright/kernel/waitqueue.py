@@ -19,7 +19,7 @@ from lockwright.core.operation import Operation
 from lockwright.core.orders import ACQUIRE_RELEASE, MB, RELAXED
 from lockwright.core.task import Task
 from lockwright.kernel.condvar import CondVar, Missed, Trail
-from lockwright.kernel.context import might_sleep, sleepable
+from lockwright.kernel.context import scheduling, sleepable
 
 if TYPE_CHECKING:
     from lockwright.core.world import World
@@ -195,7 +195,7 @@ class Schedule(Operation):
 
     def run(self, task: Task, touched: list[int]) -> None:
         if task.atomic:
-            might_sleep(task, self.kind)
+            scheduling(task, self.kind)
         for flag in self.after:
             touched.append(~flag.number)
 

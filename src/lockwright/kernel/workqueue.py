@@ -1,163 +1,39 @@
-"""Work queues: functions that run later, in process context, in a worker.
+"""Work queues: functions that run later, in process context, in a worker; and waiting for them.
 
 Source: kernel/workqueue.c.
 Left out: delays (a delayed work can run at any time after it was queued, as every work can),
-limits on how many works run at once other than an ordered queue's one, CPUs, rescuers.
+limits on how many works run at once other than an ordered queue's one, CPUs, and what a rescuer
+does; that there is one counts for the validator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from typing import Any
 
 from lockwright.core.location import Location
-from lockwright.core.lockuse import LockKey
 from lockwright.core.operation import Operation
-from lockwright.core.orders import ACQUIRE_RELEASE, READ_RELEASES, RELAXED
+from lockwright.core.orders import ACQUIRE_RELEASE, RELAXED
 from lockwright.core.task import Context, Task
 from lockwright.kernel.context import might_sleep
+from lockwright.kernel.irqflags import bhs_disable, bhs_enable
 from lockwright.kernel.lockuse import Lock
+from lockwright.kernel.work import Work, WorkFunction, WorkQueue
 
-if TYPE_CHECKING:
-    from lockwright.core.world import World
+__all__ = [
+    "Work",
+    "WorkFunction",
+    "WorkQueue",
+    "cancel_work",
+    "cancel_work_sync",
+    "destroy_workqueue",
+    "drain_workqueue",
+    "flush_work",
+    "flush_workqueue",
+]
 
-WorkFunction = Callable[[], Coroutine[Any, Any, Any]]
-
-IDLE = (False, 0)
-
-
-class WorkQueue(Lock):
-    """A workqueue_struct; to the validator, what its flush waits for.
-
-    `ordered` lets one work run at a time, in the order of queueing.
-    Invariant: `runs` holds the worker of every work that was ever queued here.  Queueing reads
-    the queue, so that works are independent of each other; on an ordered queue it writes.
-    """
-
-    __slots__ = ("ordered", "runs")
-
-    def __init__(self, world: World, name: str, *, ordered: bool = False) -> None:
-        super().__init__(world, name, value=None, cls=LockKey(f"(wq_completion){name}", "", 0, 0))
-        self.ordered = ordered
-        self.runs: list[Task] = []
-
-    def queue_work(self, work: Work) -> Operation:
-        """queue_work(): False if the work is pending already (or being cancelled)."""
-        return _QueueWork(self, work)
-
-    def holders(self) -> list[int]:
-        return [worker.index for worker in self.runs if worker.pending is not None]
-
-
-class Work(Lock):
-    """A work_struct; `expr` is how the source names it, `fn` what it does.
-
-    Invariant: `value` is (pending, how many cancel it); no task waits for it.  `worker` runs or
-    ran it last, and starts only when the worker before it is done: a work never runs twice at the
-    same time.  `cancelled` is shared with that worker: true if it has nothing to do.
-    """
-
-    __slots__ = ("cancelled", "fn", "queue", "worker")
-
-    def __init__(self, world: World, expr: str, fn: WorkFunction) -> None:
-        cls = LockKey(f"(work_completion)({expr})", "", 0, 0)
-        super().__init__(world, expr, value=IDLE, cls=cls)
-        self.fn = fn
-        self.worker: Task | None = None
-        self.queue: WorkQueue | None = None
-        self.cancelled = [False]
-
-    def holders(self) -> list[int]:
-        worker = self.worker
-        return [worker.index] if worker is not None and worker.pending is not None else []
-
-
-async def process_one_work(start: _Start) -> None:
-    """What a worker does with one work."""
-    if not await start:
-        return
-    work, queue, world = start.work, start.queue, start.work.world
-    await work.fn()
-    if world.on_release:
-        worker = world.creator
-        assert isinstance(worker, Task), "only a task awaits"
-        work.released(worker)
-        queue.released(worker)
-
-
-class _QueueWork(Operation):
-    __slots__ = ("loc", "queue")
-
-    conditional = True
-    orders = ACQUIRE_RELEASE | READ_RELEASES
-    kind = "queue_work"
-    loc: Work
-
-    def __init__(self, queue: WorkQueue, work: Work) -> None:
-        self.queue = queue
-        self.loc = work
-
-    def writes_at(self, value: tuple[bool, int]) -> bool:
-        return value == IDLE
-
-    def run(self, task: Task, touched: list[int]) -> bool:
-        work = self.loc
-        queue = self.queue
-        idle = work.value == IDLE
-        touched.append(work.writing if idle else work.reading)
-        touched.append(queue.writing if queue.ordered else queue.reading)
-        if not idle:
-            return False
-        before = [work.worker.done] if work.worker is not None else []
-        if queue.ordered and queue.runs and queue.runs[-1] is not work.worker:
-            before.append(queue.runs[-1].done)
-        work.value = (True, 0)
-        work.cancelled = [False]
-        start = _Start(work, queue, tuple(before))
-        worker = work.world.spawn(process_one_work(start), "kworker", context=Context.WORKQUEUE)
-        worker.comm = f"kworker/u8:{worker.name.label}"
-        worker.done.name = f"exit of {worker.comm}"
-        worker.local["workqueue"] = f"{queue.name} {getattr(work.fn, '__name__', work.name)}"
-        work.worker = worker
-        work.queue = queue
-        queue.runs.append(worker)
-        return True
-
-    def describe(self) -> str:
-        return f"queue_work({self.queue.name}, {self.loc.name})"
-
-
-class _Start(Operation):
-    """A worker's first step: the work is no longer pending.  False if it was cancelled."""
-
-    __slots__ = ("after", "cancelled", "queue", "work")
-
-    blocking = True
-    orders = ACQUIRE_RELEASE
-    kind = "process_one_work"
-    after: tuple[Location, ...]
-
-    def __init__(self, work: Work, queue: WorkQueue, after: tuple[Location, ...]) -> None:
-        self.work = work
-        self.queue = queue
-        self.after = after
-        self.cancelled = work.cancelled
-
-    def run(self, task: Task, touched: list[int]) -> bool:
-        for flag in self.after:
-            touched.append(~flag.number)
-        work = self.work
-        touched.append(work.writing)
-        if self.cancelled[0]:
-            return False
-        work.value = (False, work.value[1])
-        if work.world.on_acquire:
-            self.queue.taken(task, self.kind)
-            work.taken(task, self.kind)
-        return True
-
-    def describe(self) -> str:
-        return f"{self.kind}({self.work.name})"
+GONE = 1 << 30
+"""What the drains of a queue that is no more count as."""
 
 
 class _WorkWait(Operation):
@@ -209,15 +85,23 @@ class _Flush(Operation):
             yield self.waiting
         return result
 
-    def begin(self, task: Task, *locks: Lock) -> None:
-        """What all of them start with: a check, and an acquire and release for the validator."""
-        if task.atomic:
+    def begin(self, task: Task, *locks: Lock, bh: bool = False, spins: bool = False) -> None:
+        """What all of them start with: a check, and an acquire and release for the validator.
+
+        What runs in softirq is waited for with bottom halves off, as the validator sees it; who
+        `spins` may be in atomic context.  C: touch_work_lockdep_map(), touch_wq_lockdep_map().
+        """
+        if task.atomic and not spins:
             might_sleep(task, self.kind)
+        if not task.world.on_acquire:
+            return
         for lock in locks:
-            if lock.world.on_acquire:
-                lock.taken(task, self.kind)
-            if lock.world.on_release:
-                lock.released(task)
+            if bh:
+                bhs_disable(task)
+            lock.taken(task, self.kind)
+            lock.released(task)
+            if bh:
+                bhs_enable(task)
 
 
 class _FlushWork(_Flush):
@@ -233,7 +117,8 @@ class _FlushWork(_Flush):
             self.begin(task, work)
             return False
         queue = work.queue
-        self.begin(task, work, *([queue] if queue is not None and queue.ordered else []))
+        assert queue is not None, "it has a worker"
+        self.begin(task, work, *([queue] if queue.single else []), bh=queue.bh)
         self.waiting = _WorkWait(work, (work.worker.done,), self.describe())
         return True
 
@@ -253,7 +138,8 @@ class _CancelWork(_Flush):
         pending, cancelling = work.value
         waits = self.kind == "cancel_work_sync"
         if waits:
-            self.begin(task, work)
+            bh = work.queue is not None and work.queue.bh
+            self.begin(task, work, bh=bh, spins=bh and task.context is not Context.HARDIRQ)
         touched.append(work.writing)
         if work.worker is None:
             return False
@@ -274,11 +160,31 @@ class _FlushWorkqueue(_Flush):
 
     def run(self, task: Task, touched: list[int]) -> None:
         queue = self.loc
-        self.begin(task, queue)
+        self.begin(task, queue, bh=queue.bh)
         touched.append(queue.writing)
-        if queue.runs:
-            runs = sorted(queue.runs, key=_number)
+        runs = sorted(queue.runs, key=_number)
+        if runs:
             self.waiting = _WorkWait(queue, tuple(run.done for run in runs), self.describe())
+
+
+class _Drain(Operation):
+    """A step of a drain: who may queue from now on.  Gives how many works were ever queued."""
+
+    __slots__ = ("by", "loc")
+
+    orders = ACQUIRE_RELEASE
+    kind = "drain_workqueue"
+    loc: WorkQueue
+
+    def __init__(self, loc: WorkQueue, by: int) -> None:
+        self.loc = loc
+        self.by = by
+
+    def run(self, task: Task, touched: list[int]) -> int:
+        queue = self.loc
+        touched.append(queue.writing)
+        queue.value += self.by
+        return len(queue.runs)
 
 
 def _number(task: Task) -> int:
@@ -306,3 +212,20 @@ def cancel_work_sync(work: Work) -> Operation:
 def flush_workqueue(queue: WorkQueue) -> Operation:
     """Waits for every work that was queued here before."""
     return _FlushWorkqueue(queue)
+
+
+async def drain_workqueue(queue: WorkQueue) -> None:
+    """Waits until the queue is empty.  Meanwhile only works that run on it may queue more."""
+    seen = 0
+    queued: int = await _Drain(queue, 1)
+    while seen < queued:
+        seen = queued
+        await _FlushWorkqueue(queue)
+        queued = await _Drain(queue, 0)
+    await _Drain(queue, -1)
+
+
+async def destroy_workqueue(queue: WorkQueue) -> None:
+    """Drains the queue; from the beginning on nobody else may queue there, and then nobody."""
+    await _Drain(queue, GONE)
+    await drain_workqueue(queue)

@@ -10,6 +10,9 @@
 
 A function is named when a task's operations begin to come from it.  A run of the same operation
 is one row.  Events of step -1 say what became of a task that is not done, and make the last row.
+
+A handler's steps stand in the column of the task that it interrupts, between `<Interrupt eth0>` and
+`</Interrupt>`.  Where an interrupt could have come and did not, there is no row.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from lockwright.core.event import Event
 WIDTH = 80
 BUFFER = "store buffer"
 PLAIN = ("process", BUFFER)
+ARRIVALS = ("interrupt", "idle_interrupt")
+NOT_NOW = "false"
 COLUMNS_MAX = 4
 COLUMN_MIN = 16
 GAP = 2
@@ -48,7 +53,9 @@ def columns(
     if not events:
         return ""
     whole = events if whole is None else whole
-    heads = heads_of(_together(whole, whole))
+    whole = _together(whole, whole)
+    shown = {event.task for event in whole if _happened(event)}
+    heads = {task: head for task, head in heads_of(whole).items() if task in shown}
     events = _together(events, whole)
     rows = rows_of([event for event in events if event.step >= 0])
     last = [event for event in events if event.step < 0]
@@ -71,9 +78,16 @@ def _together(events: Sequence[Event], whole: Sequence[Event]) -> list[Event]:
     ]
 
 
+def _happened(event: Event) -> bool:
+    """Is it more than that an interrupt did not come?"""
+    return event.kind not in ARRIVALS or event.result != NOT_NOW
+
+
 def heads_of(events: Sequence[Event]) -> dict[int, str]:
     """What each task is called, in order of creation: `comm`, or `comm:index` if two share it."""
-    tasks = {event.task: event for event in sorted(events, key=lambda event: event.task)}
+    # the first event of a task: later ones may be those of a handler on top of it
+    firsts = {event.task: event for event in reversed(events)}
+    tasks = {task: firsts[task] for task in sorted(firsts)}
     comms = [event.comm for event in tasks.values()]
     heads = {}
     for task, event in tasks.items():
@@ -85,6 +99,7 @@ def heads_of(events: Sequence[Event]) -> dict[int, str]:
 def rows_of(events: Sequence[Event]) -> list[Row]:
     """The steps, runs of the same operation joined."""
     rows: list[Row] = []
+    events = [event for event in events if _happened(event)]
     functions: dict[int, str] = {}
     at = 0
     while at < len(events):

@@ -56,6 +56,9 @@ class Mix:
     def choose(self, options: int) -> int:
         return self.sampler.choose(options)
 
+    def arrives(self, step: int) -> int:
+        return self.sampler.arrives(step)
+
 
 def turn_of(shares: Sequence[int]) -> list[int]:
     """The parts of one turn, by number, each as often as its share and spread evenly.

@@ -28,6 +28,21 @@ class Oracle(Protocol):
 
 
 @runtime_checkable
+class Tossing(Protocol):
+    """An oracle that says by itself how likely an interrupt is that can come at many places."""
+
+    def arrives(self, step: int) -> int:
+        """Does it come now (1), at this step of the execution, or not now (0)?"""
+        ...
+
+
+def arrival(oracle: Oracle, step: int) -> int:
+    """An oracle's word on an interrupt that can come now; one that says nothing of interrupts is
+    asked which of two outcomes."""
+    return oracle.arrives(step) if isinstance(oracle, Tossing) else oracle.choose(2)
+
+
+@runtime_checkable
 class Ranged(Protocol):
     """An oracle of executions that have numbers, made for a range of them.
 

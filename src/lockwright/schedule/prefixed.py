@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lockwright.core.errors import UsageError
 from lockwright.core.schedule import Choice
 from lockwright.core.task import Task
-from lockwright.schedule.oracle import Oracle, Ranged
+from lockwright.schedule.oracle import Oracle, Ranged, arrival
 
 
 class Prefixed:
@@ -43,6 +43,11 @@ class Prefixed:
             f"the schedule cannot be followed: step {self.at} is for task {wanted}, which cannot "
             "run there"
         )
+
+    def arrives(self, step: int) -> int:
+        if self.at >= len(self.prefix):
+            return arrival(self.then, step)
+        return self.choose(2)
 
     def choose(self, options: int) -> int:
         if self.at >= len(self.prefix):

@@ -70,6 +70,11 @@ class Sampler:
     def choose(self, options: int) -> int:
         return self.random.randrange(options)
 
+    def arrives(self, step: int) -> int:
+        """Does an interrupt come now?  The later, the less likely: tossed for with a coin, it would
+        hardly ever come late; so the chance to have come by step n falls with a power of n only."""
+        return int(self.random.randrange(2 + step) == 1)
+
     def any_of(self, enabled: list[Task]) -> Task:
         """Each task with the same probability."""
         return enabled[self.random.randrange(len(enabled))] if len(enabled) > 1 else enabled[0]
