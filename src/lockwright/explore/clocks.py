@@ -11,6 +11,10 @@ its location before step j is also its state after everything that does not depe
 step i races with the last j before which it could have gone on, if its own task was not already
 behind j.
 
+The offer of an interrupt that comes once (`core/interrupt.py`) needs the same care: where the
+interrupt had come already, the offer had no outcome but "not now", and touched nothing; it could
+have been taken before the step that took the interrupt.  `missed` lists these pairs.
+
 Order of reading: `record` and `truncate` keep the steps; `analyse` adds a step to the clocks, with
 `_enter` (one access) and `_held_up` (the location of a blocking step) as its parts.
 """
@@ -39,6 +43,7 @@ class Past:
         "announced",
         "before_of",
         "log",
+        "missed",
         "plain",
         "previous",
         "read",
@@ -57,6 +62,7 @@ class Past:
         self.announced: list[Announced] = []
         self.previous: list[int] = []
         self.before_of: list[int] = []
+        self.missed: list[tuple[int, int]] = []
         self.tail: dict[int, int] = {}
         self.log: defaultdict[int, list[int]] = defaultdict(list)
 
@@ -117,6 +123,8 @@ class Past:
             touched = touched[1:]
         for code in touched:
             self._enter(step, code, candidates)
+        if operation is not None and operation.arrives:
+            self._miss(step, clock)
         clock |= 1 << step
         if len(candidates) > 1:
             candidates.sort(reverse=True)
@@ -154,8 +162,9 @@ class Past:
         if not (read | write) & changed:
             return read, write, True
         operation, _, number = self.announced[second]
+        own = self._own(second)
         if operation is None:
-            return read, write, not self.plain[second]
+            return own
         if not operation.stable:
             return (*self._certain(second, changed), False)
         if operation.conditional and (self.read[first] | self.write[first]) >> max(number, 0) & 1:
@@ -163,9 +172,15 @@ class Past:
             if not self._knows(first, number):
                 return bit, 0, False
             if operation.writes_at(self._held(number, first)):
-                return read & ~bit, write | bit, not self.plain[second]
-            return read | bit, write & ~bit, not self.plain[second]
-        return read, write, not self.plain[second]
+                return own if write & bit else (0, bit, False)
+            return (bit, 0, False) if write & bit else own
+        return own
+
+    def _own(self, step: int) -> tuple[int, int, bool]:
+        """What a step touches by its operation, and whether that is all: the plain code after it
+        may do something else elsewhere."""
+        plain = self.plain[step]
+        return self.read[step] & ~plain, self.write[step] & ~plain, not plain
 
     def _certain(self, step: int, changed: int) -> tuple[int, int]:
         """What a section touches in any case: all up to the first location that may hold another
@@ -211,6 +226,17 @@ class Past:
             entries[-1] |= wrote
         else:
             entries.append(2 * step + wrote)
+
+    def _miss(self, step: int, clock: int) -> None:
+        """Note who had taken the interrupt that a step was offered in vain."""
+        operation, value, location = self.announced[step]
+        if operation is None or operation.ready(value):
+            return
+        for entry in reversed(self.log[location]):
+            if entry & 1:
+                if not clock >> (entry >> 1) & 1:
+                    self.missed.append((entry >> 1, step))
+                return
 
     def _ordered(self, location: int) -> int:
         """The clock of the step that set a one-way flag."""

@@ -80,6 +80,7 @@ class Dpor:
         self.ahead: list[int] = []
         self.planned = 0
         self.analysed = 0
+        self.races: list[tuple[int, int]] = []
         self.fresh = True
         self.ended = False
 
@@ -239,6 +240,7 @@ class Dpor:
         depth = len(self.path.keys) - 1
         key = self.path.keys[depth]
         sleep, branches = self.sleep[depth], self.wut[depth]
+        arrives = self.path.arrives(depth)
 
         probe = partial(self._footprint, depth)
 
@@ -247,8 +249,10 @@ class Dpor:
             if other == key or other in sleep or any(branch.key == other for branch in branches):
                 continue
             first = (other, *probe([other]))
+            # who takes an interrupt leaves none for who comes after
+            depends = (read | first[1], write | first[2]) if arrives else (read, write)
             for path, exact in paths(children):
-                v = Sequence([first, *independent(path, key, read, write)], exact=exact)
+                v = Sequence([first, *independent(path, key, *depends)], exact=exact)
                 if not asleep(v, sleep, probe):
                     insert(branches, v, probe)
 
@@ -258,28 +262,34 @@ class Dpor:
         key = keys[depth]
         below = range(depth + 1, self.base)
         follow = [(keys[at], past.read[at], past.write[at]) for at in below]
-        left = independent(follow, key, past.read[depth], past.write[depth])
+        own = past.read[depth], past.write[depth]
         for choice in range(self.path.options[depth]):
             other = (key & TASK_MASK) | choice << CHOICE_SHIFT
             if other != key:
-                first = (other, *self._footprint(depth, [other]))
-                self._send(depth, Sequence([first, *left]))
+                read, write = self._footprint(depth, [other])
+                both = own[0] | read, own[1] | write
+                depends = both if self.path.arrives(depth) else own
+                left = independent(follow, key, *depends)
+                self._send(depth, Sequence([(other, read, write), *left]))
 
     def _plan(self, run: Run) -> None:
-        """Insert the reversal of every new race into the wakeup tree of its first step's node."""
+        """Insert the reversal of every race into the wakeup tree of its first step's node."""
         past, steps = self.path.past, len(self.path.keys)
-        races: list[tuple[int, int]] = []
+        # those of earlier executions again: other steps that do not happen after the first one
+        # stand before the second now, and what sleeps may not be an initial of these any more
+        races = self.races = [race for race in self.races if race[1] < self.analysed]
         for step in range(self.analysed, steps):
-            for first in past.analyse(step):
-                if step >= self.planned:
-                    races.append((first, step))
+            races += [(first, step) for first in past.analyse(step)]
         for step in range(self.planned, self.base):
             if self.path.options[step] > 1:
                 self._spread_above(step)
-        self.analysed = steps
-        self.planned = self.base
+        missed, past.missed = past.missed, []
+        self.analysed, self.planned = steps, self.base
         for first, step in races:
             self._reverse(first, step)
+        for first, step in missed:  # a taker that had a choice had "not now", which leads there
+            if self.path.options[first] == 1:
+                self._insert(first, self.path.taken_before(first, step))
         for task in run.world.tasks:
             op = task.pending
             if op is not None and op.blocking and not op.enabled():
@@ -315,11 +325,12 @@ class Dpor:
         """Let v be explored before step `first`; where that step has several outcomes, before this
         one: if it sleeps with another outcome, that covers v, but not v before this outcome."""
         path = self.path
-        if path.options[first] > 1 and not any(w & self._decides(first) for _, _, w in v.steps):
+        if path.options[first] > 1:
             if not v.exact:
                 v.resolve(lambda keys: self._footprint(first, keys))
-            v = Sequence([*v.steps, (path.keys[first], 0, 0)], exact=False)
-            v.resolve(lambda keys: self._footprint(first, keys))
+            if not any(w & self._decides(first) for _, _, w in v.steps):
+                v = Sequence([*v.steps, (path.keys[first], 0, 0)], exact=False)
+                v.resolve(lambda keys: self._footprint(first, keys))
         self._insert(first, v)
 
     def _decides(self, step: int) -> int:

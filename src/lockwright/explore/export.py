@@ -166,9 +166,9 @@ class Export:
 
 
 def _lock(cls: LockKey) -> Value:
-    return [cls.name, cls.site, cls.wait_outer, cls.wait_inner]
+    return [cls.name, cls.site, cls.wait_outer, cls.wait_inner, cls.type]
 
 
 def _lock_of(told: Value) -> LockKey:
-    name, site, outer, inner = told
-    return LockKey(str(name), str(site), int(outer), int(inner))
+    name, site, outer, inner, type_ = told
+    return LockKey(str(name), str(site), int(outer), int(inner), str(type_))

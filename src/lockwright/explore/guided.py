@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lockwright.core.location import Names
 from lockwright.core.schedule import STEPS_MAX
 from lockwright.explore.run import MakeWorld, Run, endless
-from lockwright.schedule.oracle import Oracle, Ranged
+from lockwright.schedule.oracle import Oracle, Ranged, arrival
 
 
 def guided_search(
@@ -43,7 +43,7 @@ def follow(run: Run, oracle: Oracle) -> None:
         op = task.pending
         choice = 0
         if op is not None and op.chooses and (options := op.options()) > 1:
-            choice = oracle.choose(options)
+            choice = oracle.choose(options) if not op.arrives else arrival(oracle, world.steps)
         run.take(task, choice)
         if len(run.log) > STEPS_MAX:
             raise endless(task)

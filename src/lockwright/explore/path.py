@@ -11,7 +11,7 @@ from lockwright.core.world import World
 from lockwright.explore.clocks import Past, masks
 from lockwright.explore.run import CHOICE_SHIFT, TASK_MASK, OpStep
 from lockwright.explore.sections import FUSED, Sections
-from lockwright.explore.wakeup import Footprint, Step
+from lockwright.explore.wakeup import Footprint, Sequence, Step
 
 
 class Path:
@@ -126,6 +126,23 @@ class Path:
             elif at < second:
                 changed |= write[at]
         return v, changed
+
+    def arrives(self, depth: int) -> bool:
+        """Was the step one of an interrupt that may come here or elsewhere?"""
+        op = self.log[self.ends[depth] - 1][1]
+        return op.arrives or op.raises
+
+    def taken_before(self, first: int, second: int) -> Sequence:
+        """What leads to the interrupt that step `second` was offered in vain being taken there,
+        before step `first` takes it."""
+        past, keys = self.past, self.keys
+        v: list[Step] = []
+        for at in range(first + 1, len(keys)):
+            if not past.before_of[at] >> first & 1 and not past.before_of[at] >> second & 1:
+                v.append((keys[at], past.read[at], past.write[at]))
+        bit = 1 << past.announced[second][2]
+        taken = keys[second] & TASK_MASK | 1 << CHOICE_SHIFT
+        return Sequence([*v, (taken, 0, bit)], exact=False)
 
     def footprint(self, world: World, depth: int, keys: list[int]) -> Footprint:
         """What the last of these steps touches when they are taken from a node of the path."""

@@ -288,6 +288,8 @@ class _Section:
             if op is None:
                 self._give_up("a task ends with it")
                 return
+            if self.held and (op.arrives or op.looks):
+                self._give_up("an interrupt can come under it")
             if op.enters:
                 self._before_acquire(op)
             elif op.blocking:
@@ -314,6 +316,8 @@ class _Section:
         number = lock.number
         if cls in known.apart:
             self._give_up(f"a lock of {cls.name} is taken under it")
+        if self.task.atomic and getattr(op, "sleeps", False):
+            known.keep_apart([*self.classes, cls], "it sleeps where that is seen")
         if number not in known.locks:
             known.locks[number] = cls
             if number in known.guards or known.asked >> number & 1:
