@@ -305,7 +305,7 @@ async def drop_caches(at: Tracing) -> None:
 
 async def reclaim_one(at: Tracing, path: str) -> None:
     """The shrinker takes one dentry, if it is unused then."""
-    await reclaim.prune_one(at.sb, full(path))
+    await reclaim.kswapd_prune_one(at.sb, full(path))
 
 
 async def make_directory(at: Tracing, directory: File, name: str) -> int:

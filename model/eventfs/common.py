@@ -9,9 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from lockwright.core.world import World
-from lockwright.kernel.graceperiod import open_sections
 from lockwright.kernel.once import READ_ONCE, WRITE_ONCE
-from lockwright.kernel.rcu import Rcu
 from lockwright.kernel.rculist import ListHead
 from lockwright.kernel.slab import Field, Slab, kfree, kmalloc
 from model.tracefs.inode import (
@@ -298,22 +296,3 @@ async def set_gid(parent: Dentry, gid: int) -> None:
             todo.extend(dentry.d_children)
 
     await Section("set_gid", parent, walk)
-
-
-async def list_for_each_entry_rcu(what: ListHead[EventfsFile]) -> None:
-    """Begin to walk a list with the iterator that is for rcu_read_lock() sections.
-
-    C: __list_check_rcu(), with CONFIG_PROVE_RCU_LIST.
-    """
-
-    def check(task: Task) -> None:
-        if not what.world.booting and not any(
-            isinstance(section.domain, Rcu) for section in open_sections(task)
-        ):
-            what.world.warn(
-                task,
-                "suspicious RCU usage",
-                f"{what.name} is walked as a list of RCU's, and not in a read section of RCU's",
-            )
-
-    await Section("list_for_each_entry_rcu", what.name, check)

@@ -22,7 +22,8 @@ from model.vfs.err import is_null
 from model.vfs.objects import SuperOperations
 
 if TYPE_CHECKING:
-    from lockwright.core.operation import Operation
+    from collections.abc import Awaitable
+
     from lockwright.core.world import World
     from lockwright.kernel.mutex import Mutex
     from lockwright.kernel.srcu import Srcu
@@ -115,7 +116,9 @@ def laid_out(nr_entries: int, pointer: int) -> type[EventfsInode]:
     return type("EventfsInode", (EventfsInode,), given)
 
 
-def alloc_ei(world: World, name: str, struct: type[EventfsInode] = EventfsInode) -> Operation:
+def alloc_ei(
+    world: World, name: str, struct: type[EventfsInode] = EventfsInode
+) -> Awaitable[EventfsInode]:
     """kzalloc() of an eventfs_inode; NULL if that fails."""
     return kmalloc(world, lambda: struct(world, name), "eventfs_inode")
 

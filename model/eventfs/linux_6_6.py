@@ -23,7 +23,6 @@ from model.eventfs.common import (
     create_dir,
     create_file,
     dentry_iput,
-    list_for_each_entry_rcu,
     set_gid,
 )
 from model.eventfs.tree_6_6 import DentryArray, DentryList, EventfsFile66, Tree66
@@ -132,9 +131,11 @@ class Eventfs66(Tree66):
     # Walking a list.
 
     async def _first(self, ei: EventfsInode) -> EventfsFile66 | None:
-        if not self.srcu_iterator:
-            await list_for_each_entry_rcu(ei.e_top_files)
-        ef: EventfsFile66 | None = await ei.e_top_files.first()
+        files = ei.e_top_files
+        held = self.srcu.read_lock_held()
+        ef: EventfsFile66 | None = await (
+            files.first_srcu(held) if self.srcu_iterator else files.first_rcu()
+        )
         return ef
 
     async def _next(self, ei: EventfsInode, at: EventfsFile66) -> EventfsFile66 | None:

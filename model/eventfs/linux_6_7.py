@@ -176,7 +176,7 @@ class Eventfs67(Creation, Removal):
         """Directories first; then the entries, of which one may not be there."""
         ret: Dentry = None  # type: ignore[assignment]  # NULL
         name = dentry.d_name
-        ei_child: EventfsInode | None = await ei.children.first()
+        ei_child: EventfsInode | None = await ei.children.first_srcu(self.srcu.read_lock_held())
         while ei_child is not None:
             if ei_child.name == name:
                 ret = await simple_lookup(dir, dentry, 0)
@@ -233,7 +233,7 @@ class Eventfs67(Creation, Removal):
 
         `sections` takes a dentry that is there already for one that is to be made.
         """
-        ei_child: EventfsInode | None = await ei.children.first()
+        ei_child: EventfsInode | None = await ei.children.first_srcu(self.srcu.read_lock_held())
         while ei_child is not None:
             dlist.sections += not self.locks_whole_open
             d = await self.create_dir_dentry(ei, ei_child, parent, lookup=False)

@@ -252,7 +252,7 @@ class Eventfs68(Attributes):
 
         is_freed is read plainly in the C: a child that goes now may be listed or not.
         """
-        child: EventfsInode | None = await ei.children.first()
+        child: EventfsInode | None = await ei.children.first_srcu(self.srcu.read_lock_held())
         while child is not None:
             if not await self.goes_on(ei):
                 return self.stopped

@@ -182,7 +182,7 @@ class Eventfs68rc1(Eventfs67):
     ) -> bool:
         """False if the buffer is full.  is_freed is read without the mutex, plainly in the C."""
         skip -= min(skip, len(ei.entries))
-        child: EventfsInode | None = await ei.children.first()
+        child: EventfsInode | None = await ei.children.first_srcu(self.srcu.read_lock_held())
         while child is not None:
             if skip > 0:
                 skip -= 1

@@ -44,7 +44,7 @@ from model.vfs.objects import (
     SuperOperations,
 )
 
-EVENTFS_RWSEM = LockKey("eventfs_rwsem", "kernel/trace/trace.c", 0, 3)
+EVENTFS_RWSEM = LockKey("eventfs_rwsem", "kernel/trace/trace.c")
 SINGLE_DEPTH_NESTING = 1
 
 

@@ -132,7 +132,7 @@ class Eventfs4:
             return ret
         ei: EventfsInode = await READ_ONCE(ti, "private")
         idx = await self.srcu.read_lock()
-        ef: EventfsFile | None = await ei.e_top_files.first()
+        ef: EventfsFile | None = await ei.e_top_files.first_srcu(self.srcu.read_lock_held())
         while ef is not None:
             if ef.filename == dentry.d_name:
                 ret = await simple_lookup(dir, dentry, flags)
@@ -167,7 +167,7 @@ class Eventfs4:
             return -EINVAL
         ei: EventfsInode = await READ_ONCE(ti, "private")
         idx = await self.srcu.read_lock()
-        ef: EventfsFile | None = await ei.e_top_files.first()
+        ef: EventfsFile | None = await ei.e_top_files.first_srcu(self.srcu.read_lock_held())
         while ef is not None:
             if await READ_ONCE(ef, "created"):
                 await dget(await READ_ONCE(ef, "dentry"))
@@ -195,7 +195,7 @@ class Eventfs4:
             return -EINVAL
         ei: EventfsInode = await READ_ONCE(ti, "private")
         idx = await self.srcu.read_lock()
-        ef: EventfsFile | None = await ei.e_top_files.first()
+        ef: EventfsFile | None = await ei.e_top_files.first_srcu(self.srcu.read_lock_held())
         while ef is not None:
             if await READ_ONCE(ef, "created"):
                 await dput(await READ_ONCE(ef, "dentry"))

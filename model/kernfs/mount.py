@@ -11,6 +11,7 @@ from model.kernfs.dir import kernfs_create_root
 from model.kernfs.inode import KERNFS_DOPS, kernfs_evict_inode, kernfs_get_inode
 from model.kernfs.node import KernfsNode
 from model.vfs.objects import Dentry, SuperBlock, SuperOperations
+from model.vfs.reclaim import register_shrinker
 
 KERNFS_SOPS = SuperOperations(destroy_inode=kernfs_evict_inode)
 """C: kernfs_sops; destroy_inode stands for evict_inode."""
@@ -30,5 +31,6 @@ async def kernfs_mount(world: World, name: str, *, rcu_late: bool = False) -> Ke
     kn = await kernfs_create_root(world)
     sb = SuperBlock(world, rcu_late=rcu_late)
     await kernfs_fill_super(sb, kn, name)
+    register_shrinker(sb)
     world.state = sb
     return kn

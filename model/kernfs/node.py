@@ -38,7 +38,7 @@ KERNFS_SUICIDED = 0x0400
 KERNFS_EMPTY_DIR = 0x1000
 KERNFS_REMOVING = 0x4000
 
-KN_ACTIVE = LockKey("kn->active", "fs/kernfs/dir.c", 0, 3)
+KN_ACTIVE = LockKey("kn->active", "fs/kernfs/dir.c")
 """One class: the C has one for each attribute that is declared, and here one place declares all."""
 
 INT_MAX = (1 << 31) - 1
@@ -108,8 +108,8 @@ class KernfsNode(Slab):
         self._values[KernfsNode.mode.index] = mode
 
 
-OPEN_FILE_MUTEX = LockKey("&kernfs_locks->open_file_mutex[count]", "fs/kernfs/mount.c", 0, 3)
-OF_MUTEX = LockKey("&of->mutex", "fs/kernfs/file.c", 0, 3)
+OPEN_FILE_MUTEX = LockKey("&kernfs_locks->open_file_mutex[count]", "fs/kernfs/mount.c")
+OF_MUTEX = LockKey("&of->mutex", "fs/kernfs/file.c")
 
 
 class KernfsRoot:

@@ -35,6 +35,7 @@ from model.vfs.objects import (
     SuperBlock,
     SuperOperations,
 )
+from model.vfs.reclaim import register_shrinker
 from model.vfs.syscalls import __do_sys_newfstatat
 
 Result: TypeAlias = int | str | tuple[str, ...]
@@ -233,6 +234,7 @@ def tracing(
         core.populate = beside.populate
         core.populate_root = beside.populate_root
     boot(world, _live(at, static_events, events, instances, keeps=keeps))
+    register_shrinker(sb)
     for name in events:
         at.expect(name)
     for name in instances or ():

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DEAD = -128
 """d_lockref.count of a dentry that is being killed.  C: lockref_mark_dead()."""
 
-I_MUTEX_KEY = LockKey("&sb->s_type->i_mutex_key", "fs/inode.c", 0, 3)
+I_MUTEX_KEY = LockKey("&sb->s_type->i_mutex_key", "fs/inode.c")
 """One class for files and directories: new_inode() without unlock_new_inode()."""
 
 S_IFDIR = 0o040000
@@ -147,7 +147,7 @@ class SuperBlock:
         self.s_d_op: DentryOperations | None = None
         self.s_op = SuperOperations()
         self.lockdown: Variable | None = None
-        self.s_umount = RwSem(world, "s_umount", cls=LockKey("&type->s_umount_key", "", 0, 3))
+        self.s_umount = RwSem(world, "s_umount", cls=LockKey("&type->s_umount_key"))
         self.s_root: Dentry
         self.uid = 0
         self.gid = 0

@@ -19,6 +19,18 @@ from lockwright.core.location import Location, Value
 from lockwright.core.operation import Operation
 from lockwright.core.orders import RELAXED
 from lockwright.core.world import World
+from lockwright.kernel.reclaim import (
+    FS,
+    GFP_KERNEL,
+    GFP_NOFS,
+    Reclaim,
+    fs_reclaim_acquire,
+    fs_reclaim_release,
+    kswapd_acquire,
+    kswapd_release,
+    memalloc_noreclaim_restore,
+    memalloc_noreclaim_save,
+)
 from lockwright.kernel.slab import Slab, kmalloc
 from model.vfs.objects import Dentry, Section, SuperBlock
 from model.vfs.refs import Killed, __dentry_kill, drop_parents_reference, still_unused
@@ -26,13 +38,27 @@ from model.vfs.refs import Killed, __dentry_kill, drop_parents_reference, still_
 if TYPE_CHECKING:
     from lockwright.core.task import Task
 
-GFP_NOFS = 0
-GFP_KERNEL = 1
-"""May the allocation run the file systems' shrinkers?"""
+__all__ = [
+    "GFP_KERNEL",
+    "GFP_NOFS",
+    "drop_caches",
+    "kmalloc_reclaim",
+    "kswapd_prune_one",
+    "memory_is_short",
+    "prune_dcache_sb",
+    "prune_one",
+    "register_shrinker",
+]
 
 S = TypeVar("S", bound=Slab)
 Victim: TypeAlias = tuple[Killed, bool]
 """A dentry marked dead, and whether its parent has lost its last reference by that."""
+
+
+def register_shrinker(sb: SuperBlock) -> None:
+    """Whoever reclaims looks at this file system's dentries, too.  C: alloc_super()."""
+    reclaim = sb.world.reclaim or Reclaim(sb.world)
+    reclaim.register(partial(prune_dcache_sb, sb))
 
 
 async def drop_caches(sb: SuperBlock) -> int:
@@ -106,6 +132,14 @@ async def prune_one(sb: SuperBlock, path: str) -> bool:
     return True
 
 
+async def kswapd_prune_one(sb: SuperBlock, path: str) -> bool:
+    """The same by kswapd, as the lock validator sees it.  C: balance_pgdat()."""
+    await kswapd_acquire()
+    taken = await prune_one(sb, path)
+    await kswapd_release()
+    return taken
+
+
 def _take(sb: SuperBlock, path: str, task: Task) -> Victim | None:
     for dentry, in_lookup in sb.slot(path).get():
         if dentry.path == path and not in_lookup:
@@ -151,9 +185,13 @@ async def kmalloc_reclaim(
 
     With `GFP_NOFS` it never does.  `sb.pressure` says how often it can happen in an execution.
     """
-    if gfp & GFP_KERNEL and await memory_is_short(sb):
+    if gfp & FS and await memory_is_short(sb):
+        await fs_reclaim_acquire(gfp)
+        flags = await memalloc_noreclaim_save()
         await prune_dcache_sb(sb)
-    return await kmalloc(world, make, what)
+        await memalloc_noreclaim_restore(flags)
+        await fs_reclaim_release(gfp)
+    return await kmalloc(world, make, what, gfp=gfp)
 
 
 async def memory_is_short(sb: SuperBlock) -> bool:

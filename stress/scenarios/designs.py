@@ -11,17 +11,18 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
-from functools import cache, partial
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from lockwright.core.errors import UsageError
 from lockwright.core.world import World
 from lockwright.kernel.slab import Faults
-from lockwright.scenario import Check, Parameter, Scenario
+from lockwright.scenario import Check, Ground, OnGround, Parameter, Scenario
 from model.tracing import release
 from model.tracing.release import TracingRelease
-from model.tracing.setup import tracing
+from model.tracing.setup import Tracing, tracing
 from stress.scenarios.case import CASES, Case
 from stress.scenarios.promises import AT_END
 
@@ -132,27 +133,77 @@ def flags_of(given: TracingRelease) -> dict[str, Parameter]:
     return {flag.name: getattr(given, flag.name) for flag in fields(given)}
 
 
-def _build(world: World, *, design: Design, case: Case, **parameters: Parameter) -> None:
-    kind = design.kind_of()
-    switches = {name: parameters[name] for name in switches_of(kind)}
-    flags: Any = {name: parameters[name] for name in flags_of(design.release())}
-    if case.faults:
-        world.faults = Faults(world, case.faults)
-    at = tracing(
-        world,
-        kind(world, **switches),
-        replace(design.release(), **flags),
-        events=case.events,
-        files=case.files,
-        system_files=case.system_files,
-        top_files=case.top_files,
-        instances=case.instances,
-        keeps=case.keeps,
-        rcu_late=bool(parameters[RCU_LATE]),
-    )
-    if not case.cold:
-        at.warm("kprobes")
-    case.spawn(at)
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """The ground of a design's scenarios: a mounted tracefs, with what `setup.tracing` says.
+
+    Two of one design fit together: what is in one or the other is in both.  They do not where they
+    begin with other things cached, or where `keeps` decides when a directory goes.
+    """
+
+    design: str
+    files: tuple[str, ...]
+    events: tuple[str, ...]
+    instances: tuple[str, ...] | None
+    system_files: tuple[str, ...]
+    top_files: tuple[str, ...]
+    keeps: bool
+    cold: bool
+    faults: int
+
+    def __call__(self, world: World, **parameters: Parameter) -> Tracing:
+        """Mount it."""
+        design = DESIGNS[self.design]
+        kind = design.kind_of()
+        switches = {name: parameters[name] for name in switches_of(kind)}
+        flags: Any = {name: parameters[name] for name in flags_of(design.release())}
+        if self.faults:
+            world.faults = Faults(world, self.faults)
+        at = tracing(
+            world,
+            kind(world, **switches),
+            replace(design.release(), **flags),
+            events=self.events,
+            files=self.files,
+            system_files=self.system_files,
+            top_files=self.top_files,
+            instances=self.instances,
+            keeps=self.keeps,
+            rcu_late=bool(parameters[RCU_LATE]),
+        )
+        if not self.cold:
+            at.warm("kprobes")
+        return at
+
+    def merged_with(self, other: Ground) -> Mounted:
+        """One with what is in either.  Raises UsageError if there is none."""
+        if not isinstance(other, Mounted) or other.design != self.design:
+            raise UsageError("they are of different designs")
+        for name in ("keeps", "cold", "faults"):
+            if getattr(self, name) != getattr(other, name):
+                raise UsageError(
+                    f"one begins with {name}={getattr(self, name)}, the other with "
+                    f"{name}={getattr(other, name)}"
+                )
+        instances = (self.instances, other.instances)
+        return replace(
+            self,
+            files=_either(self.files, other.files),
+            events=_either(self.events, other.events),
+            system_files=_either(self.system_files, other.system_files),
+            top_files=_either(self.top_files, other.top_files),
+            instances=None if instances == (None, None) else _either(*(i or () for i in instances)),
+        )
+
+
+def _either(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*one, *other)))
+
+
+def ground_of(design: Design, case: Case) -> Mounted:
+    """What a case begins with in a design."""
+    shared = {one.name: getattr(case, one.name) for one in fields(Mounted) if one.name != "design"}
+    return Mounted(design.name, **shared)
 
 
 def scenario_of(design: Design, case: Case) -> Scenario:
@@ -167,7 +218,7 @@ def scenario_of(design: Design, case: Case) -> Scenario:
             parameters[name] = value
     return Scenario(
         f"{design.name}:{case.name}",
-        partial(_build, design=design, case=case),
+        OnGround(ground_of(design, case), case.spawn),
         case.title,
         design.kernel,
         (*AT_END, *design.at_end, *case.at_end),
