@@ -2,7 +2,7 @@
 
 import pytest
 
-from lockwright.settle import goes_round
+from lockwright.settle import goes_round, unversioned
 
 ABBA = (("A", "B"), ("B", "A"))
 
@@ -28,3 +28,11 @@ def test_a_cycle_is_confirmed_if_blocked_tasks_close_it(
     cycle: str, waits: tuple[tuple[str, ...], ...], confirmed: bool
 ) -> None:
     assert goes_round(tuple(cycle), waits) is confirmed
+
+
+@pytest.mark.parametrize(
+    ("printed", "name"),
+    [("A", "A"), ("A#2", "A"), ("A#2/1", "A/1"), ("A/1", "A/1"), ("s#2 of t", "s#2 of t")],
+)
+def test_a_class_is_compared_without_the_number_of_its_key(printed: str, name: str) -> None:
+    assert unversioned(printed) == name

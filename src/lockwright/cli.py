@@ -9,10 +9,12 @@ import click
 
 import lockwright
 from lockwright.commands.check import check
+from lockwright.commands.graph import graph
 from lockwright.commands.listing import listing
 from lockwright.commands.new import new
 from lockwright.commands.program import program
 from lockwright.commands.replay import replay
+from lockwright.commands.splat import splat
 from lockwright.core.errors import LockwrightError
 
 INTERRUPTED = 130
@@ -28,7 +30,7 @@ def commands() -> None:
     """
 
 
-for command in (listing, check, replay, program, new):
+for command in (listing, check, replay, program, splat, graph, new):
     commands.add_command(command)
 
 

@@ -20,6 +20,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
 
+from lockwright.compose import compose, is_composition
 from lockwright.core.errors import LockwrightError, UsageError
 from lockwright.report.place import place_of
 from lockwright.scenario import Scenario
@@ -45,6 +46,7 @@ class Project:
     def select(self, targets: Sequence[str]) -> list[Scenario]:
         """The scenarios that `design:case`, `design` or a glob pattern name; all for no target.
 
+        A name of no scenario may be that of a composition (`compose.py`).
         Raises UsageError for a target that names none.
         """
         if not targets:
@@ -52,13 +54,17 @@ class Project:
         found: dict[str, Scenario] = {}
         for target in targets:
             matching = [s for s in self.scenarios.values() if _matches(s, target)]
+            if not matching and is_composition(target):
+                matching = [compose(target, self.scenarios)]
             if not matching:
                 raise UsageError(f"no scenario or design {target!r}; {self._there_is(target)}")
             found.update((scenario.name, scenario) for scenario in matching)
         return list(found.values())
 
     def scenario(self, name: str) -> Scenario:
-        """The scenario of exactly this name.  Raises UsageError if there is none."""
+        """The scenario, or composition, of exactly this name.  Raises UsageError for none."""
+        if name not in self.scenarios and is_composition(name):
+            return compose(name, self.scenarios)
         if name not in self.scenarios:
             raise UsageError(f"no scenario {name!r}; {self._there_is(name)}")
         return self.scenarios[name]
@@ -196,11 +202,11 @@ def _scenarios(module: ModuleType) -> Iterator[Scenario]:
 
 def _register(module: ModuleType, scenarios: dict[str, Scenario], places: dict[str, str]) -> None:
     for value in _scenarios(module):
-        known, place = scenarios.setdefault(value.name, value), place_of(value.build)
+        known, place = scenarios.setdefault(value.name, value), place_of(value.source)
         if known is not value:
             raise UsageError(
                 f"two scenarios are called {value.name}: "
-                f"{_both((places[value.name], place_of(known.build)), (module.__name__, place))}"
+                f"{_both((places[value.name], place_of(known.source)), (module.__name__, place))}"
             )
         places.setdefault(value.name, module.__name__)
 

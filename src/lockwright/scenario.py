@@ -8,6 +8,17 @@
 
 The name is `design:case`.  Keyword arguments other than the decorator's own are the scenario's
 parameters, with their defaults; the command line can override them.
+
+Where several scenarios are about the same things, what they stand on can be said once, and each
+scenario then has only its tasks, so that those of several can be put together (`compose.py`):
+
+    def mounted(world: World, *, writer_queues: bool) -> Mount:
+        ...
+
+    @scenario("eventfs/v3:open_alone", ground=mounted, writer_queues=False)
+    def open_alone(at: Mount) -> None:
+        \"\"\"A directory is opened.\"\"\"
+        at.world.spawn(opener(at), "trace-cmd")
 """
 
 from __future__ import annotations
@@ -17,6 +28,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from lockwright.core.errors import UsageError
+from lockwright.core.location import Value
 from lockwright.core.promise import Goal
 from lockwright.core.world import World
 from lockwright.kernel.storebuffer import SC, check_memory, use_memory
@@ -24,11 +36,72 @@ from lockwright.kernel.storebuffer import SC, check_memory, use_memory
 Parameter = bool | int | str
 MEMORY = "memory"
 """The parameter that every scenario has: the memory model, sequential consistency if not given."""
+INTERRUPTS = "interrupts"
+"""The parameter that every scenario has: where tasks in interrupt context run, OWN if not given."""
+OWN, ANYWHERE = WHERE = ("own", "anywhere")
+"""On a CPU of their own; or also on top of any other task, where its interrupts are on."""
+RESERVED = (MEMORY, INTERRUPTS)
 Build = Callable[..., None]
+Ground = Callable[..., Value]
+"""Makes, of a fresh world and parameters, what the tasks of one or several scenarios act on.
+
+Two grounds fit together if they are equal, as a function is to itself, or if the first has a method
+`merged_with(other)` that gives one for both; it raises UsageError that says why there is none.
+"""
+Act = Callable[..., None]
+"""Spawns a scenario's tasks on what its ground made; takes parameters by name."""
 Check = Callable[[World], Iterable[str]]
 """Says, of a world whose execution has ended, which promises are broken; sentences."""
 Outcome = Callable[[World], str]
 """Tells the final state of a world in which every task came to its end."""
+
+
+class OnGround:
+    """How a scenario is built that is made of a ground and of tasks on it."""
+
+    __slots__ = ("_to_act", "_to_ground", "act", "ground")
+
+    def __init__(self, ground: Ground, act: Act) -> None:
+        self.ground = ground
+        self.act = act
+        self._to_ground = taken_names(ground)
+        self._to_act = taken_names(act)
+
+    def __call__(self, world: World, **parameters: Parameter) -> None:
+        """Prepare the world and spawn the tasks."""
+        self.spawn(self.prepare(world, **parameters), **parameters)
+
+    def prepare(self, world: World, **parameters: Parameter) -> Value:
+        """What there is for the tasks to act on."""
+        return self.ground(world, **self.to_ground(parameters))
+
+    def spawn(self, at: Value, **parameters: Parameter) -> None:
+        """Make the tasks."""
+        self.act(at, **self.to_act(parameters))
+
+    def to_ground(self, parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+        """Those that the ground takes."""
+        return _among(parameters, self._to_ground)
+
+    def to_act(self, parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+        """Those that the function which makes the tasks takes."""
+        return _among(parameters, self._to_act)
+
+    def takes(self, name: str) -> bool:
+        """Does one of the two take a parameter of this name?"""
+        return any(names is None or name in names for names in (self._to_ground, self._to_act))
+
+
+def taken_names(function: Callable[..., object]) -> frozenset[str] | None:
+    """The names of keyword arguments that a function takes, None if that is any name."""
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return frozenset(parameter.name for parameter in parameters)
+
+
+def _among(given: Mapping[str, Parameter], names: frozenset[str] | None) -> dict[str, Parameter]:
+    return {name: value for name, value in given.items() if names is None or name in names}
 
 
 @dataclass(frozen=True)
@@ -36,7 +109,8 @@ class Scenario:
     """One situation to explore.  Immutable; `variant` and `with_parameters` make others.
 
     `at_end` holds the promises of every execution that ends well, `sometimes` the goals that some
-    execution has to reach.  `parameters` holds MEMORY only where stores can be delayed.
+    execution has to reach.  `parameters` holds MEMORY only where stores can be delayed, INTERRUPTS
+    only where they come anywhere.
     """
 
     name: str
@@ -77,11 +151,28 @@ class Scenario:
     @property
     def arguments(self) -> dict[str, Parameter]:
         """The parameters that `build` is called with."""
-        return {key: value for key, value in self.parameters.items() if key != MEMORY}
+        return {key: value for key, value in self.parameters.items() if key not in RESERVED}
+
+    @property
+    def interrupts(self) -> str:
+        """Where tasks in interrupt context run: `own` or `anywhere`."""
+        return str(self.parameters.get(INTERRUPTS, OWN))
+
+    @property
+    def parts(self) -> OnGround | None:
+        """Its ground and its tasks, if these were said apart."""
+        return self.build if isinstance(self.build, OnGround) else None
+
+    @property
+    def source(self) -> Callable[..., object]:
+        """The function that was declared to be the scenario."""
+        return self.build.act if isinstance(self.build, OnGround) else self.build
 
     def set_up(self, world: World) -> None:
         """Build the world and spawn the tasks."""
         use_memory(world, self.memory)
+        if self.interrupts != OWN:
+            world.interrupts = self.interrupts
         self.build(world, **self.arguments)
 
     def variant(
@@ -114,6 +205,11 @@ class Scenario:
                 if text != SC:
                     parameters[key] = text
                 continue
+            if key == INTERRUPTS:
+                parameters.pop(key, None)
+                if _where(text) != OWN:
+                    parameters[key] = text
+                continue
             if key not in parameters:
                 known = ", ".join(parameters) or "none"
                 raise UsageError(f"{self.name} has no parameter {key!r}; it has: {known}")
@@ -128,25 +224,49 @@ def scenario(
     release: str = "lockwright",
     at_end: tuple[Check, ...] = (),
     sometimes: tuple[Goal, ...] = (),
+    ground: Ground | None = None,
     **parameters: Parameter,
 ) -> Callable[[Build], Scenario]:
-    """Make the decorated function a `Scenario`; the first line of its docstring is the title."""
+    """Make the decorated function a `Scenario`; the first line of its docstring is the title.
+
+    It is called with the world, or with what `ground` made of the world, and with the parameters;
+    of these, ground and function each get those that they take.
+    """
     design, colon, case = name.partition(":")
     if not (design and colon and case) or any(c in name for c in " ~,?*") or ":" in case:
         raise UsageError(
             f"{name!r} is not a scenario name: expected DESIGN:CASE, say mine/abba:two"
         )
 
-    if MEMORY in parameters:
-        raise UsageError(
-            f"{name}: {MEMORY!r} is a parameter that every scenario has; call it something else"
-        )
+    for reserved in RESERVED:
+        if reserved in parameters:
+            raise UsageError(
+                f"{name}: {reserved!r} is a parameter that every scenario has; "
+                "call it something else"
+            )
 
-    def decorate(build: Build) -> Scenario:
-        title = (inspect.getdoc(build) or "").partition("\n")[0]
+    def decorate(function: Build) -> Scenario:
+        title = (inspect.getdoc(function) or "").partition("\n")[0]
+        build = function if ground is None else _on(ground, function, name, parameters)
         return Scenario(name, build, title, release, at_end, parameters, sometimes=sometimes)
 
     return decorate
+
+
+def _on(ground: Ground, act: Act, name: str, parameters: Mapping[str, Parameter]) -> OnGround:
+    build = OnGround(ground, act)
+    for parameter in parameters:
+        if not build.takes(parameter):
+            raise UsageError(
+                f"{name}: neither its ground nor its function takes the parameter {parameter!r}"
+            )
+    return build
+
+
+def _where(text: str) -> str:
+    if text not in WHERE:
+        raise UsageError(f"unknown {INTERRUPTS} {text!r}; there are: {', '.join(WHERE)}")
+    return text
 
 
 def _parse(name: str, key: str, text: str, default: Parameter) -> Parameter:

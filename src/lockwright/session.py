@@ -16,6 +16,7 @@ from lockwright.core.errors import NondeterminismError, UsageError
 from lockwright.core.event import Event, value_text
 from lockwright.core.finding import Finding
 from lockwright.core.location import Names
+from lockwright.core.prediction import CONFIRMED
 from lockwright.core.race import RaceReport
 from lockwright.core.result import Progress, Result
 from lockwright.core.schedule import Choice, schedule_text
@@ -32,7 +33,7 @@ from lockwright.options import GRANULARITIES, OPERATION, RULES, Options, check_o
 from lockwright.parallel import Crew, check_jobs, explore_batches, explore_ranges
 from lockwright.refine import Refinery
 from lockwright.report.columns import counted
-from lockwright.scenario import Scenario
+from lockwright.scenario import ANYWHERE, INTERRUPTS, OWN, Scenario
 from lockwright.schedule.replay import Replay
 from lockwright.searches import (
     EXHAUSTIVE,
@@ -45,7 +46,7 @@ from lockwright.searches import (
     estimate_of,
     search,
 )
-from lockwright.settle import assumptions, settle, verdict
+from lockwright.settle import assumptions, needs_interrupts, settle, settle_again, verdict
 from lockwright.signatures import check_functions
 from lockwright.token import Token
 
@@ -63,6 +64,8 @@ __all__ = [
 
 OnProgress = Callable[[Progress], None]
 
+AGAIN = 10_000
+"""At most so many executions with interrupts coming anywhere, for what they are predicted to do."""
 NEAREST = 4
 """One part in so many of the attempts at a finding is spent on the run that passes beside it."""
 
@@ -149,7 +152,32 @@ class Session:
             self.begin()
         self.result.exhausted = self._explore(progress) and self.options.strategy in EXHAUSTIVE
         self._refine()
-        return self._concluded()
+        result = self._concluded()
+        self._interrupt()
+        return result
+
+    def _interrupt(self) -> None:
+        """Deadlocks by way of an interrupt that are predicted, and did not happen: explore again,
+        with interrupts coming anywhere."""
+        scenario, options = self.scenario, self.options
+        left = [
+            finding
+            for finding in self.result.findings
+            if needs_interrupts(finding) and finding.reality != CONFIRMED
+        ]
+        if not left or scenario.interrupts != OWN or "deadlock" not in options.rules:
+            return
+        session = Session(
+            scenario.with_parameters({INTERRUPTS: ANYWHERE}),
+            Options(
+                executions=min(options.executions or AGAIN, AGAIN),
+                seconds=options.seconds,
+                rules=("deadlock",),
+                version=options.version,
+                granularity=options.granularity,
+            ),
+        )
+        settle_again(left, session.explore())
 
     def _refine(self) -> None:
         """Shrink the findings' schedules, and lay the nearest runs that pass beside them."""

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from lockwright.core.finding import Finding
+from lockwright.core.prediction import CONFIRMED, OPEN, REFUTED
 from lockwright.core.result import Result, Verdict
 from lockwright.kernel.storebuffer import ASSUMED, SC
+from lockwright.lockdep.reports import InconsistentReport, IrqInversionReport, IrqOrderReport
 from lockwright.options import SECTION
 from lockwright.report.columns import counted
 from lockwright.report.extent import how_far
 from lockwright.report.findings import PROOF
-from lockwright.scenario import MEMORY
+from lockwright.scenario import INTERRUPTS, MEMORY, OWN
+
+BY_INTERRUPT = (InconsistentReport.kind, IrqOrderReport.kind, IrqInversionReport.kind)
+VERSIONED = re.compile(r"#[0-9]+(?=/[0-9]+$|$)")
 
 
 def verdict(result: Result) -> Verdict:
@@ -61,36 +68,63 @@ def settle(result: Result) -> None:
 
     A lock-order cycle is confirmed by a deadlock in which each of its classes is held by one
     blocked task and waited for by another, or only held by one that waits for a later one;
-    refuted if every trace was explored without one.
+    refuted if every trace was explored without one.  A deadlock by way of an interrupt is not
+    refuted while interrupts ran on CPUs of their own alone.
     """
-    deadlocks = [finding for finding in result.findings if finding.kind == "deadlock"]
+    anywhere = result.parameters.get(INTERRUPTS, OWN) != OWN
     for finding in result.findings:
-        if finding.report is None or not finding.classes:
-            continue
-        wanted = set(finding.classes)
-        proof = next(
-            (
-                found
-                for found in deadlocks
-                if wanted <= set(found.classes) or goes_round(finding.classes, found.waits)
-            ),
-            None,
+        if is_predicted(finding):
+            _settle(finding, result, "within this scenario")
+            if needs_interrupts(finding) and finding.reality == REFUTED and not anywhere:
+                finding.reality = OPEN
+                finding.because = "interrupts came on CPUs of their own alone"
+
+
+def settle_again(findings: Sequence[Finding], again: Result) -> None:
+    """Say so of findings by another exploration of their scenario, with interrupts anywhere."""
+    for finding in findings:
+        _settle(finding, again, "within this scenario, interrupts coming anywhere")
+
+
+def _settle(finding: Finding, result: Result, within: str) -> None:
+    deadlocks = (found for found in result.findings if found.kind == "deadlock")
+    proof = next((found for found in deadlocks if proves(finding.classes, found)), None)
+    if proof is not None:
+        finding.reality = CONFIRMED
+        finding.because = f"it happens: {proof.message}{PROOF}{proof.token}"
+    elif result.complete:
+        finding.reality = REFUTED
+        traces = f"none of its {result.executions} traces deadlocks"
+        if result.executions == 1:
+            traces = "its one trace does not deadlock"
+        finding.because = f"{within}: {traces} on it"
+    else:
+        finding.reality = OPEN
+        finding.because = (
+            f"{counted(result.executions, 'execution')} did not deadlock on it, and not all "
+            "were explored"
         )
-        if proof is not None:
-            finding.reality = "confirmed"
-            finding.because = f"it happens: {proof.message}{PROOF}{proof.token}"
-        elif result.complete:
-            finding.reality = "refuted"
-            traces = f"none of its {result.executions} traces deadlocks"
-            if result.executions == 1:
-                traces = "its one trace does not deadlock"
-            finding.because = f"within this scenario: {traces} on it"
-        else:
-            finding.reality = "open"
-            finding.because = (
-                f"{counted(result.executions, 'execution')} did not deadlock on it, and not all "
-                "were explored"
-            )
+
+
+def needs_interrupts(finding: Finding) -> bool:
+    """Is it predicted of a task and a handler that interrupts it?"""
+    return is_predicted(finding) and finding.kind in BY_INTERRUPT
+
+
+def is_predicted(finding: Finding) -> bool:
+    """Does it say that a deadlock is possible, and not that something has happened?"""
+    return finding.report is not None and bool(finding.classes)
+
+
+def proves(classes: Sequence[str], deadlock: Finding) -> bool:
+    """Is this the deadlock that was predicted of these classes?"""
+    wanted = [unversioned(name) for name in classes]
+    return set(wanted) <= set(deadlock.classes) or goes_round(wanted, deadlock.waits)
+
+
+def unversioned(name: str) -> str:
+    """A class without the number that tells keys of one name apart: tasks do not tell that."""
+    return VERSIONED.sub("", name)
 
 
 def goes_round(cycle: Sequence[str], waits: Sequence[Sequence[str]]) -> bool:

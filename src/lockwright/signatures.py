@@ -12,10 +12,15 @@ from lockwright.scenario import Scenario
 
 def check_functions(scenario: Scenario) -> None:
     """Raise UsageError if one of the scenario's functions cannot be called as it will be."""
-    build = scenario.build
+    build, arguments = scenario.source, scenario.arguments
     if inspect.iscoroutinefunction(build):
         raise UsageError(f"{_described('function', build)} is async: it is called, not awaited")
-    _check_call("function", build, "the world and its parameters by name", scenario.arguments)
+    if (parts := scenario.parts) is None:
+        _check_call("function", build, "the world and its parameters by name", arguments)
+    else:
+        named = "and the parameters that it takes"
+        _check_call("ground", parts.ground, f"the world {named}", parts.to_ground(arguments))
+        _check_call("function", build, f"what its ground made {named}", parts.to_act(arguments))
     if not isinstance(scenario.at_end, (tuple, list)):
         raise UsageError(f"at_end is a tuple of functions, not a {type(scenario.at_end).__name__}")
     for check in scenario.at_end:

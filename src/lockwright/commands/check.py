@@ -16,9 +16,11 @@ from lockwright.commands.crash import crash_text
 from lockwright.commands.exploring import Asked, exploring
 from lockwright.commands.keeping import Interrupts, Keeper, checkpoint_path, load_checkpoint
 from lockwright.commands.output import FORMATS, Output
+from lockwright.commands.predicting import predicted, predicting, print_predictions
 from lockwright.commands.progress import Meter, tell_result
 from lockwright.core.errors import LockwrightError, UsageError
 from lockwright.core.event import value_text
+from lockwright.core.prediction import CONFIRMED, OPEN, Prediction
 from lockwright.core.result import VERSION, Progress, Result, Verdict
 from lockwright.core.schedule import Choice
 from lockwright.kernel.storebuffer import MEMORY
@@ -57,6 +59,7 @@ WORST_FIRST = (INTERRUPTED, 4, 2, 1, 3, 0)
     help="How often.",
 )
 @click.option("--resume", metavar="FILE", help="Go on with the search of a checkpoint.")
+@predicting
 @click.option("--format", "fmt", type=FORMATS, default="text", show_default=True)
 @click.option("-o", "--output", metavar="FILE", help="Write the result there.")
 @click.option("--quiet", is_flag=True, help="Print the table only, and no progress.")
@@ -69,21 +72,28 @@ def check(
     checkpoint: str | None,
     every: float,
     resume: str | None,
+    predict_most: int,
     fmt: str,
     output: str | None,
     quiet: bool,
 ) -> int:
     """Explore scenarios and say what breaks.
 
-    TARGET is a scenario (eventfs/v3:open_vs_lookup), a design (eventfs/v3: all its scenarios) or
-    a pattern ('eventfs/*:open_*').  Without one, all scenarios of the project are explored.
+    TARGET is a scenario (eventfs/v3:open_vs_lookup), a design (eventfs/v3: all its scenarios),
+    a pattern ('eventfs/*:open_*') or a composition: cases of a design that happen at the same time
+    ('eventfs/v3:open_vs_lookup+remove_alone'), of a case one task ('open_vs_lookup@stat'), a task
+    that takes a lock to write ('writer(eventfs_rwsem)').  Without one, all scenarios of the project
+    are explored.
+
+    What the lock order of all of them together predicts is then tried out: tasks that make the
+    chain's edges are composed and explored, each composition with at most --predict-executions.
 
     A search of one scenario can write itself down with --checkpoint FILE, and go on later, with
     the same result, with --resume FILE; what is not given then is as it was.
 
-    Exit status: 0 nothing broken and complete, 1 a rule was broken, 2 usage or input error,
-    3 nothing broken but the bound was reached first, 4 internal error or a model that is not
-    deterministic.
+    Exit status: 0 nothing broken and complete, 1 a rule was broken or a predicted deadlock
+    confirmed, 2 usage or input error, 3 nothing broken but the bound was reached first, 4 internal
+    error or a model that is not deterministic.
     """
     given = parameters_of(parameters)
     if memory is not None:
@@ -103,7 +113,9 @@ def check(
         else:
             sessions = [kept_session(scenarios, options, saved)]
         checking = Checking(out, quiet=quiet, text=fmt == "text")
-        checking.run(sessions, path, every)
+        if checking.run(sessions, path, every):
+            most = replace(options, executions=predict_most)
+            checking.predict(predicted(sessions, project.scenarios, most))
         if fmt == "json":
             out.json(checking.as_json())
         else:
@@ -179,11 +191,13 @@ class Checking:
         self.failures: list[Failure] = []
         self.rows: list[Row] = []
         self.seen: dict[tuple[str, str], str] = {}
+        self.predictions: list[Prediction] | None = None
 
-    def run(self, sessions: list[Session], path: Path | None, every: float) -> None:
+    def run(self, sessions: list[Session], path: Path | None, every: float) -> bool:
         """Explore one after the other; one that fails does not stop the others.
 
-        The search is written down at `path`, if there is one, every so many seconds.
+        The search is written down at `path`, if there is one, every so many seconds.  False if it
+        was interrupted.
         """
         for session in sessions:
             keeper = None if path is None else Keeper(path, every, session)
@@ -207,10 +221,21 @@ class Checking:
             if interrupts.asked:
                 self._worst(INTERRUPTED)
                 click.echo("lockwright: interrupted; this is what was done so far", err=True)
-                return
+                return False
+        return True
+
+    def predict(self, predictions: list[Prediction] | None) -> None:
+        """Take in what was predicted over all of them; None if nobody asked."""
+        self.predictions = predictions
+        for prediction in predictions or ():
+            if prediction.reality == CONFIRMED:
+                self._worst(1)
+            elif prediction.reality == OPEN and not prediction.seen_in:
+                self._worst(3)
 
     def as_json(self) -> dict[str, object]:
-        """All results; `errors` is there if a scenario could not be judged."""
+        """All results; `errors` is there if a scenario could not be judged, `predictions` if they
+        were tried out."""
         data: dict[str, object] = {
             "version": VERSION,
             "results": [result.as_json() for result in self.results],
@@ -219,6 +244,8 @@ class Checking:
             data["errors"] = [
                 {"scenario": failure.scenario, "error": failure.error} for failure in self.failures
             ]
+        if self.predictions is not None:
+            data["predictions"] = [prediction.as_json() for prediction in self.predictions]
         return data
 
     def conclude(self) -> None:
@@ -228,6 +255,7 @@ class Checking:
         if said := legend(self.results):
             out.say()
             out.say("\n".join(folded(said, out.width)))
+        print_predictions(out, self.predictions or [], quiet=self.quiet)
         green = [result for result in self.results if not result.findings]
         if not green or self.quiet:
             return

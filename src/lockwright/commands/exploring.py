@@ -85,6 +85,16 @@ def cores() -> int:
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
+def _granularity(default: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    return click.option(
+        "--granularity",
+        type=click.Choice(GRANULARITIES),
+        default=default,
+        show_default=True,
+        help="Of dpor: what one step is, a critical section where that loses nothing.",
+    )
+
+
 OPTIONS = (
     click.option(
         "--strategy",
@@ -92,13 +102,6 @@ OPTIONS = (
         default="dpor",
         show_default=True,
         help="; ".join(f"{name}: {strategy.about}" for name, strategy in STRATEGY.items()) + ".",
-    ),
-    click.option(
-        "--granularity",
-        type=click.Choice(GRANULARITIES),
-        default=SECTION,
-        show_default=True,
-        help="Of dpor: what one step is, a critical section where that loses nothing.",
     ),
     click.option("--seed", type=int, default=0, show_default=True, help="Of a random strategy."),
     click.option(
@@ -151,8 +154,9 @@ OPTIONS = (
 )
 
 
-def exploring(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the options above; it gets them as one `asked`."""
+def exploring(command: Callable[..., int], granularity: str = SECTION) -> Callable[..., int]:
+    """Give a command the options above; it gets them as one `asked`.  `granularity` is what one
+    step is that does not say."""
 
     @functools.wraps(command)
     def with_options(*arguments: Value, **named: Value) -> int:
@@ -168,4 +172,4 @@ def exploring(command: Callable[..., int]) -> Callable[..., int]:
 
     for option in reversed(OPTIONS):
         with_options = option(with_options)
-    return with_options
+    return _granularity(granularity)(with_options)
