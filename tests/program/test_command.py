@@ -23,7 +23,10 @@ GOOD = {"name": "good", "tasks": {"one": FIRST, "two": FIRST}}
 BAD = {"name": "bad~ 'one'", "tasks": {"one": FIRST, "two": SECOND}}
 FIELDS = {
     *("name", "file", "verdict", "complete", "deadlocked", "sleep_set_blocked", "outcomes"),
-    *("deadlocks", "lockdep", "findings", "expected", "mismatches"),
+    *("deadlocks", "lockdep", "kernel", "findings", "expected", "mismatches", "exhaustive"),
+}
+LOCKDEP = {
+    *("kind", "task", "handler", "step", "text", "reality", "because", "proof", "token"),
 }
 
 TABLE = """\
@@ -68,7 +71,8 @@ def test_the_json_has_a_version_and_an_entry_for_each_program(tmp_path: Path) ->
     assert [set(entry) for entry in data["programs"]] == [FIELDS, FIELDS]
     assert [entry["verdict"] for entry in data["programs"]] == ["verified", "violated"]
     lockdep = data["programs"][1]["lockdep"]
-    assert set(lockdep) == {"kind", "task", "step", "text", "reality", "token"}
+    assert set(lockdep) == LOCKDEP
+    assert lockdep["proof"] == data["programs"][1]["deadlocks"][0]["token"]
     assert status == 1
 
 
@@ -97,10 +101,11 @@ def test_the_exit_status_tells_whether_something_is_broken(
 
 
 def test_a_program_that_is_not_supported_breaks_nothing(tmp_path: Path) -> None:
-    program = {"threads": {"T": [["irq_off"], ["irq_on"]]}}
+    lock = {"a": {"type": "mutex", "cls": "a"}}
+    program = {"locks": lock, "steps": [["lock", "a", "W", None]], "only_if": "PREEMPT_RT"}
     text, status = run_program_files([written(tmp_path, program)])
     assert status == 0
-    assert "not supported: T, step 0: interrupts are not modelled" in text.replace("\n ", "")
+    assert "not supported: it is not for the kernel that is modelled" in text.replace("\n ", "")
     assert text.endswith("1 program: 1 not supported")
 
 
@@ -298,3 +303,64 @@ def test_sections_can_be_steps_and_expectations_are_of_operations(tmp_path: Path
         (entry,) = json.loads(done.stdout)["programs"]
         # the two sections touch nothing in common, so that their order is left open
         assert (entry["complete"], entry["mismatches"]) == (complete, [])
+
+
+# Bounds
+
+TWICE = [["add", "x", 1, "r"], ["add", "x", 1, "r"]]
+# two and two operations on one variable: 4! / (2! 2!) orders
+SIX = {"name": "six", "vars": {"x": 0}, "tasks": {"one": TWICE, "two": TWICE}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verdict", "status"),
+    [
+        ((), "verified", 0),
+        (("--executions", "1"), "stopped", 3),
+        (("--strategy", "bounded", "--bound", "0"), "verified within bound", 3),
+        (("--strategy", "random", "--executions", "20"), "stopped", 3),
+        (("--strategy", "random", "--seconds", "0.05"), "stopped", 3),
+    ],
+)
+def test_a_bound_never_turns_into_a_pass(
+    tmp_path: Path, arguments: tuple[str, ...], verdict: str, status: int
+) -> None:
+    path = written(tmp_path, {**SIX, "expect": {"complete": 6}})
+    done = run(str(path), "--format", "json", *arguments)
+    (entry,) = json.loads(done.stdout)["programs"]
+    assert (entry["verdict"], done.returncode) == (verdict, status)
+    assert entry["exhaustive"] is (status == 0)
+    # the number that is expected is that of all executions
+    assert entry["expected"] == ("ok" if status == 0 else "not said")
+    assert ("explored" in entry) is (status == 3)
+
+
+def test_a_prediction_within_a_bound_is_open_and_says_how_far_the_search_came(
+    tmp_path: Path,
+) -> None:
+    done = run(str(written(tmp_path, BAD)), "--executions", "1")
+    assert done.returncode == 1
+    said = " ".join(done.stdout.split())
+    assert "possible circular locking dependency (open); 1 execution, not all inter" in said
+    assert "open: 1 execution did not deadlock on it, and not all were explored" in said
+
+
+def test_what_is_not_judged_is_not_compared(tmp_path: Path) -> None:
+    program = {
+        "locks": {"a": "mutex", "b": "mutex"},
+        "threads": {"one": FIRST, "two": SECOND},
+        "deadlock": True,
+        "lockdep": "possible circular locking dependency",
+    }
+    path = written(tmp_path, program)
+    for rules, lockdep in (("deadlock", False), ("lock-order", True)):
+        done = run(str(path), "--format", "json", "--rules", rules)
+        (entry,) = json.loads(done.stdout)["programs"]
+        assert entry["mismatches"] == []
+        assert (bool(entry["deadlocks"]), bool(entry["lockdep"])) == (not lockdep, lockdep)
+
+
+def test_the_help_tells_of_the_granularity_that_holds_here() -> None:
+    text = " ".join(run("--help").stdout.split())
+    assert "--granularity [operation|section]" in text
+    assert "[default: operation]" in text

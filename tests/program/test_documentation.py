@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lockwright.program import selftest, tasks, threads
+from lockwright.program import selftest, tasks, threadops
 from lockwright.program.command import run_program_files
 from lockwright.program.document import KEYS
+from tests.program.files import one
 
 TEXT = (Path(__file__).parents[2] / "PROGRAMS.md").read_text(encoding="utf-8")
 EXAMPLE = re.compile(
@@ -17,11 +18,19 @@ EXAMPLE = re.compile(
     r"```text\n\$ lockwright program (?P<file>\S+)\n(?P<said>.*?)```",
     re.DOTALL,
 )
+BLOCK = re.compile(r"```json\n(.*?)```", re.DOTALL)
 EXAMPLES = [match.groupdict() for match in EXAMPLE.finditer(TEXT)]
 
 
-def test_every_json_block_is_an_example_with_its_output() -> None:
-    assert TEXT.count("```json\n") == len(EXAMPLES) == 3
+def test_every_json_block_is_an_example_with_its_output_or_says_what_it_expects(
+    tmp_path: Path,
+) -> None:
+    assert len(EXAMPLES) == 3
+    others = [text for text in BLOCK.findall(TEXT) if text not in [e["program"] for e in EXAMPLES]]
+    assert len(others) == 1
+    for text in others:
+        entry = one(tmp_path, text)
+        assert (entry["expected"], entry["lockdep"]["reality"]) == ("ok", "confirmed")
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[each["file"] for each in EXAMPLES])
@@ -37,13 +46,15 @@ def test_an_example_says_what_stands_there(
 
 
 @pytest.mark.parametrize(
-    ("form", "ops"), [("tasks", tasks.OPS), ("threads", threads.OPS), ("steps", selftest.OPS)]
+    ("form", "ops"), [("tasks", tasks.OPS), ("threads", threadops.OPS), ("steps", selftest.OPS)]
 )
 def test_every_operation_and_key_of_a_form_stands_in_its_section(
     form: str, ops: dict[str, object] | tuple[str, ...]
 ) -> None:
     section = TEXT.split(f"\n## The form with `{form}`")[1].split("\n## ")[0]
     assert [op for op in ops if f'`["{op}"' not in section] == []
+    if form == "threads":
+        assert [kind for kind in threadops.KINDS if f"`{kind}`" not in section] == []
     assert [key for key in KEYS[form] if f"`{key}`" not in section] == []
     if form == "steps":
         assert [kind for kind in selftest.WAIT_TYPES if f"`{kind}`" not in section] == []

@@ -9,6 +9,7 @@ from pathlib import Path
 from lockwright.core.errors import ModelError, UsageError
 from lockwright.kernel.storebuffer import SC
 from lockwright.options import Options
+from lockwright.program.concurrent import MADE, attempt_numbered
 from lockwright.program.document import Document, read_file
 from lockwright.program.program import Program, scenario_name
 from lockwright.program.selftest import SelfTest, read_selftest
@@ -18,10 +19,11 @@ from lockwright.program.threads import read_threads
 from lockwright.program.verdict import BY_OPERATION, FAULTS, explained, judge, session_of
 from lockwright.report.findings import broken_text
 from lockwright.scenario import MEMORY
-from lockwright.token import parse_token
+from lockwright.token import Token, parse_token
 
 VERSION = 1
 UNJUDGED = ModelError.exit_status
+STOPPED = 3
 READERS: dict[str, Callable[[Document], Program | SelfTest | str]] = {
     "tasks": read_tasks,
     "threads": read_threads,
@@ -53,7 +55,8 @@ def run_program_files(
         judge(program, document, options)
         for program, document in zip(programs, documents, strict=True)
     ]
-    status = 1 if any(entry.broken for entry in entries) else 0
+    status = STOPPED if any(entry.stopped for entry in entries) else 0
+    status = 1 if any(entry.broken for entry in entries) else status
     status = UNJUDGED if any(entry.failed for entry in entries) else status
     if fmt == "json":
         data = {"version": VERSION, "programs": [entry.data for entry in entries]}
@@ -71,20 +74,7 @@ def replay_program(paths: Sequence[Path], text: str, *, fmt: str = "text") -> tu
     Exit status 1 if a rule is broken in it.  Raises UsageError if the token does not fit.
     """
     token = parse_token(text)
-    documents = [document for path in paths for document in read_file(path)]
-    named = [each for each in documents if scenario_name(each) == token.scenario]
-    if not named:
-        known = ", ".join(scenario_name(each) for each in documents)
-        raise UsageError(f"the token is of {token.scenario}\nexpected: one of {known}")
-    fitting = [each for each in named if each.digest == token.version]
-    if not fitting:
-        raise UsageError(
-            f"token of another version of {token.scenario}: it was made with {token.version}, "
-            f"the program here is {named[0].digest}; run it again"
-        )
-    program = _on(read_program(fitting[0]), dict(token.parameters).get(MEMORY, SC))
-    if not isinstance(program, Program):
-        raise UsageError(f"{fitting[0].place}: it has no schedules")
+    program = _replayed([each for path in paths for each in read_file(path)], token)
     session = session_of(program)
     try:
         record, findings = session.run_once(token.schedule)
@@ -106,3 +96,34 @@ def replay_program(paths: Sequence[Path], text: str, *, fmt: str = "text") -> tu
     parts += [broken_text(finding) for finding in findings]
     parts += [] if findings else ["no rule is broken in this execution"]
     return "\n\n".join(parts), status
+
+
+def _replayed(documents: Sequence[Document], token: Token) -> Program:
+    """The program that a token is of.  Raises UsageError."""
+    named: list[Document] = []
+    numbers: dict[str, int] = {}
+    for document in documents:
+        name = scenario_name(document)
+        made, _, digits = token.scenario.rpartition(MADE)
+        if token.scenario == name:
+            named.append(document)
+        elif made == name and document.form == "steps" and digits.isdecimal():
+            named.append(document)
+            numbers[name] = int(digits)
+    if not named:
+        known = ", ".join(scenario_name(each) for each in documents)
+        raise UsageError(f"the token is of {token.scenario}\nexpected: one of {known}")
+    fitting = [each for each in named if each.digest == token.version]
+    if not fitting:
+        raise UsageError(
+            f"token of another version of {token.scenario}: it was made with {token.version}, "
+            f"the program here is {named[0].digest}; run it again"
+        )
+    program = read_program(fitting[0])
+    number = numbers.get(scenario_name(fitting[0]), 0)
+    if isinstance(program, SelfTest) and number:
+        program = attempt_numbered(program, number) or program
+    program = _on(program, dict(token.parameters).get(MEMORY, SC))
+    if not isinstance(program, Program):
+        raise UsageError(f"{fitting[0].place}: it has no schedules")
+    return program

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from lockwright.core.location import Location
 from lockwright.core.world import World
 from lockwright.kernel.storebuffer import SC
 from lockwright.program.compiler import Compiled
 from lockwright.program.document import Document
+from lockwright.program.handlers import Interrupt, install
 from lockwright.program.starting import Start
 from lockwright.scenario import MEMORY, Scenario
 
-Make: TypeAlias = Callable[[World, list[Any]], Location]
+Make: TypeAlias = Callable[[World, list[Any]], Any]
 """Makes an object.  The list will hold all objects when the program runs."""
 
 SLEEP_KINDS = ("sleeping in atomic context", "atomic context at task exit")
@@ -45,8 +45,9 @@ class Program:
 
     `variables` maps the names whose final values count to numbers of objects, `start` names the
     threads that run from the beginning, `handles` maps those that others wait for to the numbers
-    of their `Thread` objects.  With `sleepless` unset, its form does not say which locks
-    spin, and so no holder is blamed for sleeping.
+    of their `Thread` objects, `interrupts` has those that run as handlers.  With `sleepless`
+    unset, its form does not say which locks spin, and so no holder is blamed for sleeping.
+    `made` tells programs apart that were made of one file's steps.
     """
 
     document: Document
@@ -58,6 +59,8 @@ class Program:
     handles: Mapping[str, int] = field(default_factory=dict)
     sleepless: bool = True
     memory: str = SC
+    interrupts: tuple[Interrupt, ...] = ()
+    made: str = ""
 
     @property
     def name(self) -> str:
@@ -76,7 +79,7 @@ class Program:
     def scenario(self) -> Scenario:
         """The program as the explorer wants it."""
         return Scenario(
-            scenario_name(self.document),
+            scenario_name(self.document) + self.made,
             self.builder(),
             self.name,
             outcome=self._outcome if self.variables else None,
@@ -90,7 +93,7 @@ class Program:
 
     def builder(self) -> Callable[[World], None]:
         """A function that makes the objects and spawns the tasks that run from the beginning."""
-        makes = self.makes
+        makes, interrupts = self.makes, self.interrupts
         threads = {thread.name: thread for thread in self.threads}
         started = [
             (name, threads[name].body, picker(threads[name].uses), self.handles.get(name))
@@ -103,11 +106,14 @@ class Program:
                 objects.append(make(world, objects))
             world.state = objects
             spawn = world.spawn
+            tasks = {}
             for name, body, pick, handle in started:
                 if handle is None:
-                    spawn(body(*pick(objects)), name)
+                    tasks[name] = spawn(body(*pick(objects)), name)
                 else:
-                    spawn(objects[handle].body(), name)
+                    tasks[name] = spawn(objects[handle].body(), name)
+            for irq in interrupts:
+                install(world, irq, starter(threads[irq.name], objects), tasks)
 
         return build
 

@@ -10,7 +10,8 @@ from typing import Any
 from lockwright.check.deadlock import FOR_EVER
 from lockwright.core.event import Event
 from lockwright.core.finding import Finding
-from lockwright.program.verdict import ERROR, Entry
+from lockwright.core.prediction import REFUTED
+from lockwright.program.entry import ERROR, OK, Entry
 from lockwright.report.columns import WIDTH, columns
 from lockwright.report.findings import broken_text, folded
 from lockwright.report.table import grid
@@ -37,6 +38,8 @@ def table(entries: Sequence[Entry], width: int = WIDTH) -> str:
         counts = [str(data.get(key, "")) for key in COUNTS]
         lockdep = data.get("lockdep")
         said = [f"{lockdep['kind']} ({lockdep['reality']})"] if lockdep else []
+        said += [f"kernel: {data['kernel']}"] if _kernel(data) else []
+        said += [data["explored"]] if "explored" in data else []
         said += [final] if (final := final_values(data)) else []
         rows.append(([data["name"], data["verdict"], *counts, expected], "; ".join(said)))
     return "\n".join(grid(heads, rows, width))
@@ -62,16 +65,45 @@ def details(entry: Entry, width: int = WIDTH) -> str:
     if "reason" in data:
         parts.append("\n".join(folded(f"{data['verdict']}: {data['reason']}", width)))
     parts += ["\n".join(folded(f"not as expected: {line}", width)) for line in entry.mismatches]
+    if entry.lockdep is None and data.get("lockdep"):
+        return "\n\n".join([*parts, *_steps(entry, width)])
     for number, finding in enumerate(entry.deadlocks, 1):
         if len(entry.deadlocks) > 1:
             parts.append(_numbered(entry, number))
         parts.append(_finding(entry, finding, width))
     parts += [_finding(entry, finding, width) for finding in entry.others]
+    parts += [_failed(each) for each in data.get("findings", ())[len(entry.others) :]]
     if entry.lockdep is not None:
         parts.append(_finding(entry, entry.lockdep, width))
-    elif data.get("lockdep"):
-        parts.append(data["lockdep"]["text"].strip("\n"))
+    parts += ["\n".join(folded(line, width)) for line in _kernel(data)]
     return "\n\n".join(parts)
+
+
+def _steps(entry: Entry, width: int) -> list[str]:
+    """What there is to say of a report on a program of steps."""
+    data, lockdep = entry.data, entry.data["lockdep"]
+    parts = [lockdep["text"].strip("\n")]
+    parts.append("\n".join(folded(f"{lockdep['reality']}: {lockdep['because']}", width)))
+    for proof in entry.deadlocks:
+        run = [*folded(_run(proof), width), interleaving(proof.events, width)]
+        parts += [broken_text(proof, width), "\n".join(run), _replay(entry, proof)]
+    parts += [_failed(each) for each in data["findings"]]
+    return parts + ["\n".join(folded(line, width)) for line in _kernel(data)]
+
+
+def _failed(told: Mapping[str, Any]) -> str:
+    """A check of the steps themselves that did not hold."""
+    return f"{told['kind']}: {told['message']}"
+
+
+def _kernel(data: Mapping[str, Any]) -> list[str]:
+    """What the kernel's own validator says, where it is something else."""
+    lockdep = data.get("lockdep")
+    ours = lockdep["kind"] if lockdep else OK
+    if data.get("kernel", ours) == ours:
+        return []
+    said = "nothing" if data["kernel"] == OK else data["kernel"]
+    return [f"the kernel's own search, told of one run at a time, reports {said}"]
 
 
 def summary(entries: Sequence[Entry]) -> str:
@@ -95,9 +127,14 @@ def _finding(entry: Entry, finding: Finding, width: int) -> str:
         parts.append("\n".join(folded(f"{finding.reality}: {_why(entry, finding)}", width)))
     run = [*folded(_run(finding), width), interleaving(finding.events, width)]
     parts.append("\n".join(run))
-    file = shlex.quote(entry.document.place.file)
-    parts.append(f"replay: lockwright program {file} --replay {shlex.quote(finding.token)}")
+    parts.append(_replay(entry, finding))
     return "\n\n".join(parts)
+
+
+def _replay(entry: Entry, finding: Finding) -> str:
+    """How to see it again."""
+    file = shlex.quote(entry.document.place.file)
+    return f"replay: lockwright program {file} --replay {shlex.quote(finding.token)}"
 
 
 def _run(finding: Finding) -> str:
@@ -120,7 +157,7 @@ def _why(entry: Entry, finding: Finding) -> str:
     if proof in tokens:
         which = _numbered(entry, tokens.index(proof) + 1)
         return f"{why}; for the proof see the schedule of {which} above"
-    if finding.reality == "refuted":
+    if finding.reality == REFUTED:
         count = sum(entry.data[key] for key in COUNTS)
         if count == 1:
             return "the program has only one trace, and it does not deadlock on this"

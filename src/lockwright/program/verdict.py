@@ -4,76 +4,48 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from lockwright.check.deadlock import FOR_EVER
 from lockwright.core.errors import ModelError
 from lockwright.core.event import Event
 from lockwright.core.finding import Finding
+from lockwright.core.prediction import CONFIRMED, REFUTED
 from lockwright.core.result import Result, Verdict
 from lockwright.core.schedule import STEPS_MAX
 from lockwright.core.task import Task
 from lockwright.kernel.storebuffer import SC
 from lockwright.options import OPERATION, Options
+from lockwright.program.classic import Classic, kernel_verdict
 from lockwright.program.compiler import FILE
-from lockwright.program.document import Document, shown
+from lockwright.program.document import Document
+from lockwright.program.entry import (
+    ERROR,
+    KINDS,
+    NOT_SUPPORTED,
+    OK,
+    Entry,
+    compare,
+    lockdep_data,
+    reality_of,
+)
 from lockwright.program.program import Expected, Program
-from lockwright.program.selftest import COMM, SelfTest
-from lockwright.report.splat import format_report
+from lockwright.program.selftest import SelfTest
+from lockwright.program.stepsverdict import judge_selftest
+from lockwright.report.columns import counted
+from lockwright.report.extent import how_far
 from lockwright.session import Session
+from lockwright.settle import is_predicted, needs_interrupts, settle_again
 
 RULES = ("deadlock", "lock-order", "sections")
 BY_OPERATION = Options(granularity=OPERATION)
-IDENT = "lockwright #1 Not tainted"
-ANY_IRQ_REPORT = "one of the irq order reports"
-IRQ_REPORTS = (
-    "inconsistent lock state",
-    "irq-safe -> irq-unsafe lock order",
-    "possible irq lock inversion",
-)
-KINDS = (
-    "API state warning (DEBUG_LOCKS_WARN_ON)",
-    "Invalid wait context",
-    "Nested lock was not taken",
-    "bad unlock balance",
-    "held lock freed",
-    "possible circular locking dependency",
-    "possible recursive locking",
-    *IRQ_REPORTS,
-)
-NOT_SUPPORTED = "not supported"
-ERROR = "error"
+EXACT = BY_OPERATION.strategy
 WAIT_INSTEAD = {
     "tasks": 'wait for the value with ["await", var, op, expr] instead',
     "threads": "wait with lock, wait, join or flush instead",
 }
-
-
-@dataclass(slots=True)
-class Entry:
-    """What came of one program: `data` is its object in the JSON, without what is not known.
-
-    `deadlocks`, `lockdep` and `others` are the findings behind it, with their interleavings;
-    `mismatches` say where the result is not what the file expects.
-    """
-
-    document: Document
-    data: dict[str, Any]
-    deadlocks: list[Finding] = field(default_factory=list)
-    lockdep: Finding | None = None
-    others: list[Finding] = field(default_factory=list)
-    mismatches: list[str] = field(default_factory=list)
-
-    @property
-    def broken(self) -> bool:
-        """Is a rule broken, or an expectation not met?"""
-        return self.data["verdict"] == Verdict.VIOLATED.value or bool(self.mismatches)
-
-    @property
-    def failed(self) -> bool:
-        """Could the program not be judged?"""
-        return bool(self.data["verdict"] == ERROR)
 
 
 def judge(
@@ -82,9 +54,9 @@ def judge(
     """Run a program to the end, or say why it cannot be judged."""
     if isinstance(program, str):
         return _unjudged(document, NOT_SUPPORTED, program)
-    if isinstance(program, SelfTest):
-        return _judge_selftest(program)
     try:
+        if isinstance(program, SelfTest):
+            return judge_selftest(program, options, session_of)
         return _judge_program(program, options)
     except ModelError as error:
         return _unjudged(document, ERROR, str(error))
@@ -96,10 +68,29 @@ def _unjudged(document: Document, verdict: str, reason: str) -> Entry:
     return Entry(document, data)
 
 
+class ProgramSession(Session):
+    """The exploration of a program, whose interrupts come where it says and nowhere else."""
+
+    def _interrupt(self) -> None:
+        result = self.result
+        left = [each for each in result.findings if needs_interrupts(each)]
+        _settle_here([finding for finding in left if finding.reality != CONFIRMED], result)
+
+
+def _settle_here(findings: Sequence[Finding], result: Result) -> None:
+    """Say of predictions whether they come true in this program."""
+    settle_again(findings, result)
+    for finding in findings:
+        if finding.reality == REFUTED:
+            traces = counted(result.executions, "trace")
+            finding.because = f"within this program: it has {traces}, and none deadlocks on it"
+
+
 def session_of(program: Program, options: Options = BY_OPERATION) -> Session:
     """The exploration of a program."""
-    options = replace(options, rules=RULES, version=program.document.digest)
-    return Session(program.scenario(), options)
+    rules = [rule for rule in RULES if rule in options.rules]
+    options = replace(options, rules=tuple(rules), version=program.document.digest)
+    return ProgramSession(program.scenario(), options)
 
 
 FAULTS = (ModelError, UnboundLocalError, ValueError)
@@ -148,29 +139,70 @@ def _judge_program(program: Program, options: Options) -> Entry:
     findings = [finding for finding in result.findings if program.is_judged(finding.kind)]
     entry = Entry(program.document, {}, [f for f in findings if f.kind in FOR_EVER])
     reports = [f for f in findings if f.report is not None and f.kind in KINDS]
+    kernel = kernel_verdict(program, reports)
     if reports:
-        entry.lockdep = reports[0]
+        entry.lockdep = _told_alone(program, options, kernel, reports)
+        if entry.lockdep not in reports and is_predicted(entry.lockdep):
+            _settle_here([entry.lockdep], result)
     said = {finding.kind for finding in reports}
     entry.others = [
         f for f in findings if f not in entry.deadlocks and f not in reports and f.kind not in said
     ]
-    entry.others += reports[1:]
-    entry.data = _data(program, result, entry)
-    expected = program.expected
-    if options.granularity != OPERATION:
-        expected = replace(expected, counts={})  # they are defined by operations
-    _compare(expected, entry)
+    entry.others += [each for each in reports if not _is_same(each, entry.lockdep)]
+    entry.data = _data(program, result, entry, kernel.kind)
+    expected = _comparable(program.expected, options, result, entry)
+    compare(expected, entry)
     return entry
 
 
-def _data(program: Program, result: Result, entry: Entry) -> dict[str, Any]:
-    broken = entry.deadlocks or entry.lockdep or entry.others
-    verdict = Verdict.VIOLATED if broken else Verdict.VERIFIED
+def _told_alone(
+    program: Program, options: Options, kernel: Classic, reports: Sequence[Finding]
+) -> Finding:
+    """The report that comes first: one that its execution gives by itself, if there is one.
+
+    The validator learns over all executions, so that the one in which it reports need not do."""
+    if kernel.kind == OK:
+        return reports[0]
+    if kernel.finding is not None:
+        return reports[kernel.finding]
+    _, findings = session_of(program, options).run_once(kernel.schedule)
+    return next((each for each in findings if each.kind == kernel.kind), reports[0])
+
+
+def _is_same(finding: Finding, other: Finding | None) -> bool:
+    return other is not None and (finding.kind, finding.signature) == (other.kind, other.signature)
+
+
+def _comparable(expected: Expected, options: Options, result: Result, entry: Entry) -> Expected:
+    """What is expected of such an exploration: of what was not looked for, or perhaps not found,
+    nothing is."""
+    if options.granularity != OPERATION or not result.complete:
+        expected = replace(expected, counts={})  # they are defined by all traces, by operations
+    if "deadlock" not in options.rules or not (result.complete or entry.deadlocks):
+        expected = replace(expected, deadlock=None)
+    if "lock-order" not in options.rules or not (result.complete or entry.lockdep):
+        expected = replace(expected, lockdep=None)
+    return expected
+
+
+def _verdict(result: Result, entry: Entry) -> Verdict:
+    if entry.deadlocks or entry.lockdep or entry.others:
+        return Verdict.VIOLATED
+    if result.complete:
+        return Verdict.VERIFIED
+    return Verdict.WITHIN_BOUND if result.exhausted else Verdict.STOPPED
+
+
+def _data(program: Program, result: Result, entry: Entry, kernel: str) -> dict[str, Any]:
+    by = {} if result.strategy == EXACT else {"strategy": result.strategy}
     return {
         "name": program.name,
         "file": program.document.place.file,
         **({} if program.memory == SC else {"memory": program.memory}),
-        "verdict": verdict.value,
+        **by,
+        "verdict": _verdict(result, entry).value,
+        "exhaustive": result.complete,
+        **({} if result.complete else {"explored": how_far(result)}),
         "complete": result.executions - result.deadlocked - result.sleep_set_blocked,
         "deadlocked": result.deadlocked,
         "sleep_set_blocked": result.sleep_set_blocked,
@@ -181,12 +213,23 @@ def _data(program: Program, result: Result, entry: Entry) -> dict[str, Any]:
             {"tasks": waiting(finding.events), "token": finding.token}
             for finding in entry.deadlocks
         ],
-        "lockdep": _lockdep(entry.lockdep),
+        "lockdep": _lockdep(program, entry.lockdep),
+        "kernel": kernel,
         "findings": [
-            {"kind": finding.kind, "message": finding.message, "token": finding.token}
+            {
+                "kind": finding.kind,
+                "message": finding.message,
+                **reality_of(finding),
+                "token": finding.token,
+            }
             for finding in entry.others
         ],
     }
+
+
+def _lockdep(program: Program, finding: Finding | None) -> dict[str, Any] | None:
+    threads: Sequence[str] = [thread.name for thread in program.threads]
+    return None if finding is None else lockdep_data(finding, threads)
 
 
 def waiting(events: tuple[Event, ...]) -> dict[str, str]:
@@ -197,74 +240,3 @@ def waiting(events: tuple[Event, ...]) -> dict[str, str]:
             name = event.comm if event.comm not in found else f"{event.comm}:{event.task}"
             found[name] = event.text
     return found
-
-
-def _lockdep(finding: Finding | None) -> dict[str, Any] | None:
-    if finding is None:
-        return None
-    return {
-        "kind": finding.kind,
-        "task": finding.comm,
-        "step": finding.chain[0].offset if finding.chain else None,
-        "text": finding.text,
-        "reality": finding.reality or "confirmed",  # not predicted: it has happened
-        "token": finding.token,
-    }
-
-
-def _judge_selftest(test: SelfTest) -> Entry:
-    told = test.play()
-    lockdep = None
-    if told is not None:
-        report, step = told
-        lockdep = {
-            "kind": report.kind,
-            "task": COMM,
-            "step": step,
-            "text": format_report(report, ident=IDENT),
-            "reality": "open",
-            "token": None,
-        }
-    verdict = Verdict.VIOLATED if told is not None else Verdict.VERIFIED
-    data: dict[str, Any] = {
-        "name": test.document.name,
-        "file": test.document.place.file,
-        "verdict": verdict.value,
-        "complete": 1,
-        "deadlocked": 0,
-        "sleep_set_blocked": 0,
-        "outcomes": [],
-        "deadlocks": [],
-        "lockdep": lockdep,
-        "findings": [],
-    }
-    entry = Entry(test.document, data)
-    _compare(test.expected, entry)
-    return entry
-
-
-def _compare(expected: Expected, entry: Entry) -> None:
-    """Hold the result against what the file says."""
-    data, mismatches = entry.data, entry.mismatches
-    lockdep = data["lockdep"]
-    got = lockdep["kind"] if lockdep else "ok"
-    for name, count in expected.counts.items():
-        if data[name] != count:
-            mismatches.append(f"{name}: expected {count}, got {data[name]}")
-    if expected.deadlock is not None and expected.deadlock != bool(data["deadlocks"]):
-        mismatches.append(
-            f"deadlock: expected {shown(expected.deadlock)}, got {shown(not expected.deadlock)}"
-        )
-    if expected.lockdep is not None and not _fits(expected.lockdep, got):
-        mismatches.append(f"lockdep: expected {expected.lockdep}, got {got}")
-    elif expected.step is not None and lockdep and lockdep["step"] != expected.step:
-        mismatches.append(f"lockdep at step: expected {expected.step}, got {lockdep['step']}")
-    said = expected.counts or expected.deadlock is not None or expected.lockdep is not None
-    data["expected"] = "not said" if not said else "mismatch" if mismatches else "ok"
-    data["mismatches"] = list(mismatches)
-
-
-def _fits(expected: str, got: str) -> bool:
-    if expected == "report":
-        return got != "ok"
-    return got in IRQ_REPORTS if expected == ANY_IRQ_REPORT else got == expected
