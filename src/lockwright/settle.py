@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from lockwright.core.finding import Finding
+from lockwright.core.location import Value
 from lockwright.core.prediction import CONFIRMED, OPEN, REFUTED
 from lockwright.core.result import Result, Verdict
+from lockwright.kernel.reclaim import FS_RECLAIM, MMU_NOTIFIER
 from lockwright.kernel.storebuffer import ASSUMED, SC
 from lockwright.lockdep.reports import InconsistentReport, IrqInversionReport, IrqOrderReport
 from lockwright.options import SECTION
 from lockwright.report.columns import counted
 from lockwright.report.extent import how_far
 from lockwright.report.findings import PROOF
-from lockwright.scenario import INTERRUPTS, MEMORY, OWN
+from lockwright.scenario import ANYWHERE, INTERRUPTS, MEMORY, RECLAIM
 
 BY_INTERRUPT = (InconsistentReport.kind, IrqOrderReport.kind, IrqInversionReport.kind)
+BY_RECLAIM = (FS_RECLAIM.name, MMU_NOTIFIER.name)
+"""Kinds of predictions, and classes, that say how the predicted comes about."""
+WITHOUT = {
+    INTERRUPTS: "interrupts came on CPUs of their own alone",
+    RECLAIM: "no allocation found memory short",
+}
+WITH = {
+    INTERRUPTS: "interrupts coming anywhere",
+    RECLAIM: "an allocation finding memory short",
+}
+"""What an exploration is, by the parameter that it does not have, or has."""
 VERSIONED = re.compile(r"#[0-9]+(?=/[0-9]+$|$)")
 
 
@@ -69,21 +83,68 @@ def settle(result: Result) -> None:
     A lock-order cycle is confirmed by a deadlock in which each of its classes is held by one
     blocked task and waited for by another, or only held by one that waits for a later one;
     refuted if every trace was explored without one.  A deadlock by way of an interrupt is not
-    refuted while interrupts ran on CPUs of their own alone.
+    refuted while interrupts ran on CPUs of their own alone, nor one by way of reclaim while nobody
+    reclaimed.
     """
-    anywhere = result.parameters.get(INTERRUPTS, OWN) != OWN
     for finding in result.findings:
         if is_predicted(finding):
             _settle(finding, result, "within this scenario")
-            if needs_interrupts(finding) and finding.reality == REFUTED and not anywhere:
+            lacking = missing(finding, result.parameters, result.lock_graph)
+            if lacking and finding.reality == REFUTED:
                 finding.reality = OPEN
-                finding.because = "interrupts came on CPUs of their own alone"
+                finding.because = WITHOUT[next(iter(lacking))]
 
 
-def settle_again(findings: Sequence[Finding], again: Result) -> None:
-    """Say so of findings by another exploration of their scenario, with interrupts anywhere."""
+def settle_again(
+    findings: Sequence[Finding], again: Result, shrunk: Iterable[str] | None = None
+) -> None:
+    """Say so of findings by another exploration of their scenario, with more parameters: with
+    interrupts anywhere, if it does not say which; `shrunk` is what shrinkers took in it."""
+    given = [said for name, said in WITH.items() if name in again.parameters]
+    within = ", ".join(("within this scenario", *(given or [WITH[INTERRUPTS]])))
     for finding in findings:
-        _settle(finding, again, "within this scenario, interrupts coming anywhere")
+        _settle(finding, again, within)
+        untaken = not_shrunk(finding.classes, shrunk)
+        if untaken and finding.reality == REFUTED:
+            finding.because = f"within this scenario: {untaken}"
+
+
+class Predicted(Protocol):
+    """A finding of the lock validator, or a prediction."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+
+def missing(
+    predicted: Predicted, parameters: Mapping[str, Value], graph: Iterable[dict[str, Value]]
+) -> dict[str, str]:
+    """What a scenario with these parameters has to be given before the predicted can happen;
+    `graph` is the lock graph that it was predicted of."""
+    needed = {INTERRUPTS: ANYWHERE} if predicted.kind in BY_INTERRUPT else {}
+    maps = [name for name in predicted.classes if unversioned(name) in BY_RECLAIM]
+    if maps and any(_is_map(edge, name) for edge in graph for name in maps):
+        needed[RECLAIM] = "1"
+    return {name: value for name, value in needed.items() if name not in parameters}
+
+
+def _is_map(edge: dict[str, Value], name: str) -> bool:
+    """Is this class, in an edge of a lock graph, one that nobody waits for?"""
+    ends = zip((edge["held"], edge["new"]), edge["classes"], strict=True)
+    return any(end == name and not any(cls["wait"]) for end, cls in ends)
+
+
+def not_shrunk(cycle: Sequence[str], shrunk: Iterable[str] | None) -> str:
+    """Says that shrinkers never take what the cycle has after fs_reclaim; empty if they do, or it
+    has nothing there.  `shrunk` is what they took, None if nobody looked."""
+    names = [unversioned(name) for name in cycle]
+    if shrunk is None or FS_RECLAIM.name not in names or len(names) < 2:
+        return ""
+    taken = {unversioned(name) for name in shrunk}
+    wanted = names[(names.index(FS_RECLAIM.name) + 1) % len(names)]
+    return "" if wanted in taken else f"no shrinker of this world takes {wanted}"
 
 
 def _settle(finding: Finding, result: Result, within: str) -> None:
@@ -119,7 +180,8 @@ def is_predicted(finding: Finding) -> bool:
 def proves(classes: Sequence[str], deadlock: Finding) -> bool:
     """Is this the deadlock that was predicted of these classes?"""
     wanted = [unversioned(name) for name in classes]
-    return set(wanted) <= set(deadlock.classes) or goes_round(wanted, deadlock.waits)
+    waits = [tuple(map(unversioned, names)) for names in deadlock.waits]
+    return set(wanted) <= set(map(unversioned, deadlock.classes)) or goes_round(wanted, waits)
 
 
 def unversioned(name: str) -> str:

@@ -61,9 +61,7 @@ def rules_of(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def _finite(
-    context: click.Context, parameter: click.Parameter, value: float | None
-) -> float | None:
+def finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
     if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is no length of time", context, parameter)
     return value
@@ -113,7 +111,7 @@ OPTIONS = (
     click.option(
         "--seconds",
         type=click.FloatRange(min=0, min_open=True),
-        callback=_finite,
+        callback=finite,
         help="Stop each scenario after so long.",
     ),
     click.option(
