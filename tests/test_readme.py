@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
 BLOCKS = [(match["language"], match["body"]) for match in BLOCK.finditer(TEXT)]
-PROJECT = ("invariants", "model", "stress", "pyproject.toml")
+PROJECT = ("invariants", "model", "stress", "tests", "pyproject.toml")
 TO_RELEASE = "    await {0}.mutex.unlock()\n    await {1}.mutex.unlock()\n"
 SEEN_ANYWHERE = re.compile(r"lw1~\S+(?=')")
 TIMEOUT_S = 100
