@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -557,6 +558,36 @@ def test_memory_with_a_held_lock_in_it_is_freed() -> None:
         world.spawn(does(box.lock.lock(), kfree(box), box.lock.unlock()), "task")
 
     assert "held lock freed" in found(build)
+
+
+def test_the_memory_that_is_freed_is_reported_with_the_lock_in_it() -> None:
+    def build(world: World) -> None:
+        box = Box(world)
+        Mutex(world, "between")
+        other = Box(world)
+        world.spawn(does(other.lock.lock(), kfree(box), kfree(other)), "task")
+
+    (text,) = [each.text for each in run(build).findings if each.kind == "held lock freed"]
+    told = re.search(r"freeing memory (\w+)-(\w+), .*\n(\w+) \(&box->lock\)", text)
+    assert told is not None
+    low, last, lock = (int(number, 16) for number in told.groups())
+    assert low < lock < last
+
+
+@pytest.mark.parametrize(
+    ("kind", "drop"),
+    [(Mutex, "unlock"), (SpinLock, "unlock"), (RwSem, "up_write"), (RwLock, "write_unlock")],
+)
+def test_a_lock_that_was_never_taken_is_released_by_its_name(
+    kind: Callable[[World, str], object], drop: str
+) -> None:
+    def build(world: World) -> None:
+        kind(world, "&other->lock")
+        world.spawn(does(getattr(kind(world, "&one->lock"), drop)()), "task")
+
+    finding = only(build)
+    assert finding.kind == "bad unlock balance"
+    assert "task/840 is trying to release lock (&one->lock) at:" in finding.text
 
 
 async def __x64_sys_flock(mutex: Mutex) -> None:

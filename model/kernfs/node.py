@@ -38,7 +38,7 @@ KERNFS_SUICIDED = 0x0400
 KERNFS_EMPTY_DIR = 0x1000
 KERNFS_REMOVING = 0x4000
 
-KN_ACTIVE = LockKey("kn->active", "fs/kernfs/dir.c")
+KN_ACTIVE = LockKey("kn->active", "fs/kernfs/dir.c", 0, 0)
 """One class: the C has one for each attribute that is declared, and here one place declares all."""
 
 INT_MAX = (1 << 31) - 1

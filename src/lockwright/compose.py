@@ -352,8 +352,8 @@ def _writes(name: str, part: WriterPart, locks: Sequence[Lock]) -> Value:
     if len(there) < part.nth:
         classes = list(dict.fromkeys(lock.cls.name for lock in locks if _ways(lock)))
         raise UsageError(
-            f"{name}: {len(there)} locks of class {part.cls} are there at the beginning, so that "
-            f"there is none for {part}; of reader-writer locks there are: "
+            f"{name}: {part}: {len(there) or 'no'} lock{'s' if len(there) > 1 else ''} of class "
+            f"{part.cls} at the beginning; of reader-writer locks there are: "
             f"{', '.join(classes) or 'none'}"
         )
     lock = there[part.nth - 1]

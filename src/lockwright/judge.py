@@ -52,7 +52,13 @@ class Judge:
         self.reports: list[Report] = []
         self.races: DataRaces | None = None
         self.findings: dict[tuple[str, str], Finding] = {}
+        self.listening: list[Rule] = []
         self._begin()
+
+    def listen(self, rule: Rule) -> None:
+        """Let one more rule, which judges nothing, hear all executions of whatever beginning."""
+        self.listening.append(rule)
+        self.rules.append(rule)
 
     def _begin(self) -> None:
         scenario = self.scenario
@@ -68,7 +74,7 @@ class Judge:
             "goals": self.goals,
         }
         names = [name for name in RULES if name in self.names]
-        self.rules = [held, *(made[name] for name in names if name in made)]
+        self.rules = [held, *(made[name] for name in names if name in made), *self.listening]
         if "data-race" in self.names:
             self.races = DataRaces(self._bare)
         self.findings = {}

@@ -30,6 +30,7 @@ from lockwright.core.race import RaceReport
 from lockwright.core.task import SYSCALLS, Context, Task
 from lockwright.core.world import World
 from lockwright.kernel.irqflags import ASSERTION
+from lockwright.kernel.lockuse import Lock
 from lockwright.kernel.work import has_worked, leaked
 from lockwright.lockdep import Report, TaskLocks, Validator
 from lockwright.lockdep.held import Stack
@@ -74,6 +75,7 @@ class LockOrder(Rule):
         self.tasks = []
         self.cookies = {}
         self.validator.new_execution()
+        self.validator.annotations.ask = self._name_of
         world.on_acquire += (self._acquired,)
         world.on_release += (self._released,)
         world.on_irq += (self._irq,)
@@ -148,6 +150,14 @@ class LockOrder(Rule):
         report = self.validator.release(self._locks_of(task), address, _stack(task, "unlock"))
         if report is not None:
             self._report(task, report)
+
+    def _name_of(self, address: int) -> str:
+        """The name of a lock that somebody does something to, but nobody ever took."""
+        for task in self.world.tasks:
+            lock = getattr(task.pending, "loc", None)
+            if isinstance(lock, Lock) and lock.address == address:
+                return lock.cls.name
+        return ""
 
     def _irq(self, task: Task, event: int) -> None:
         locks = self._locks_of(task)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from lockwright.check.rule import Rule
 from lockwright.compose import CasePart, task_name
+from lockwright.core.irqs import HARDIRQS_ON, SOFTIRQS_ON
 from lockwright.core.lockuse import EXCLUSIVE, RECURSIVE_READER, LockUse
 from lockwright.core.operation import Operation
 from lockwright.core.task import Context, Task
@@ -18,7 +19,28 @@ from lockwright.core.world import World
 from lockwright.scenario import Scenario
 
 INTERRUPT = (Context.SOFTIRQ, Context.HARDIRQ)
-PROCESS, IN, ON = "", "in interrupt", "with interrupts on"
+HARDIRQ, SOFTIRQ = "hardirq", "softirq"
+PROCESS = ""
+
+
+def taken_in(state: str) -> str:
+    """What `Deed.how` says of a lock that a handler of this kind of interrupt takes."""
+    return f"in {state}"
+
+
+def taken_with(state: str) -> str:
+    """And of one that is held while this kind of interrupt is on."""
+    return f"with {state}s on"
+
+
+def states_of(task: Task) -> list[str]:
+    """What `Deed.how` says of the locks that a task takes or holds now."""
+    states = [taken_in(task.context.value)] if task.context in INTERRUPT else []
+    if not task.irqs_off and task.context is not Context.HARDIRQ:
+        states.append(taken_with(HARDIRQ))
+        if not task.bhs_off and task.context is not Context.SOFTIRQ:
+            states.append(taken_with(SOFTIRQ))
+    return states
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +48,8 @@ class Deed:
     """A task took a lock of class `new`, while it held one of class `held` if that is not empty.
 
     `part` is the scenario's task that did it, or that began what did; `label` tells apart those
-    that one of them began.  `held_lock` and `new_lock` are the locks, by name.  `how` tells IN and
-    ON apart where no lock was held.
+    that one of them began.  `held_lock` and `new_lock` are the locks, by name.  `how` says, of
+    deeds without a held lock, what kinds of interrupt had to do with it: one deed for each.
     """
 
     scenario: str
@@ -75,6 +97,7 @@ class Makers(Rule):
         world.locks = []
         world.on_acquire += (self._acquired,)
         world.on_release += (self._released,)
+        world.on_irq += (self._switched,)
         world.on_step += (self._stepped,)
 
     def started(self) -> None:
@@ -131,11 +154,17 @@ class Makers(Rule):
         for other, where in held:
             if where is context:
                 self.seen[task.index, other, use, PROCESS] = None
-        inside = context in INTERRUPT
-        on = not inside and (not task.irqs_off or not task.bhs_off)
-        self.seen[task.index, None, use, IN if inside else ON if on else PROCESS] = None
+        for state in states_of(task) or (PROCESS,):
+            self.seen[task.index, None, use, state] = None
         if not use.sync:
             held.append((use, context))
+
+    def _switched(self, task: Task, event: int) -> None:
+        """What is held while interrupts are switched on is as if it was taken with them on."""
+        if event in (HARDIRQS_ON, SOFTIRQS_ON):
+            for use, where in self.held.get(task.index, ()):
+                for state in states_of(task) if where is task.context else ():
+                    self.seen[task.index, None, use, state] = None
 
     def _released(self, task: Task, address: int) -> None:
         held = self.held.get(task.index, [])

@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from lockwright.casting import Plan, Wanted, base_class
+from lockwright.check.reclaimed import Reclaimed
 from lockwright.compose import CasePart, Composition, Part, WriterPart, compose, composition_name
 from lockwright.core.errors import LockwrightError, UsageError
 from lockwright.core.event import value_text
@@ -34,16 +35,20 @@ from lockwright.core.result import Progress, Result
 from lockwright.core.world import World
 from lockwright.judge import Judge, Lesson
 from lockwright.lessons import teach
-from lockwright.makers import IN, ON, Deed, Makers
+from lockwright.lockdep.reports import InconsistentReport
+from lockwright.makers import HARDIRQ, SOFTIRQ, Deed, Makers, taken_in, taken_with
 from lockwright.options import Options
 from lockwright.report.columns import counted
-from lockwright.scenario import ANYWHERE, INTERRUPTS, Scenario
+from lockwright.scenario import RECLAIM, Scenario
 from lockwright.session import Session
-from lockwright.settle import is_predicted, proves, unversioned
+from lockwright.settle import is_predicted, missing, not_shrunk, proves, unversioned
 
 CIRCULAR = "possible circular locking dependency"
 RECURSIVE = "possible recursive locking"
-SAID = {IN: "taken in interrupt", ON: "taken with interrupts on"}
+SAID = {
+    how: f"taken {how}"
+    for how in (f(state) for state in (HARDIRQ, SOFTIRQ) for f in (taken_in, taken_with))
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ class Predictor:
         self.options = options
         self.makers = Makers()
         self.others_known = False
-        self.tried: dict[str, tuple[Result, bool]] = {}
+        self.tried: dict[str, tuple[Result, bool, Reclaimed]] = {}
 
     def predictions(self) -> list[Prediction]:
         """What is predicted, and has not been shown to happen."""
@@ -148,7 +153,6 @@ class Predictor:
 
     def settle(self, prediction: Prediction) -> None:
         """Compose and explore until it is confirmed, or nothing is left to try."""
-        anywhere = prediction.kind not in (CIRCULAR, RECURSIVE)
         wanted = [Wanted(link.held, link.new, _how(link, SAID)) for link in prediction.links]
         if not self.others_known:
             self._learn_others()
@@ -164,7 +168,7 @@ class Predictor:
             prediction.because = self._nobody(plan, prediction)
             return
         for name in self._compositions(prediction, plan):
-            if self._try(prediction, name, anywhere=anywhere):
+            if self._try(prediction, name):
                 return
         self._conclude(prediction)
 
@@ -255,18 +259,24 @@ class Predictor:
             }
         )
 
-    def _try(self, prediction: Prediction, name: str, *, anywhere: bool) -> bool:
+    def _given_for(self, prediction: Prediction) -> dict[str, str]:
+        """Parameters without which the predicted cannot happen."""
+        graph = [edge for one in self.explored for edge in one.result.lock_graph]
+        return missing(prediction, self.explored[0].scenario.parameters, graph)
+
+    def _try(self, prediction: Prediction, name: str) -> bool:
         """Explore a composition.  True if it confirms the prediction."""
-        key = f"{name} {anywhere}"
+        given = self._given_for(prediction)
+        key = " ".join((name, *given))
         known = self.tried.get(key)
         if known is None or not (known[1] or _proof(prediction, known[0])):
             try:
-                self.tried[key] = known = self._explored(prediction, name, anywhere=anywhere)
+                self.tried[key] = known = self._explored(prediction, name, given)
             except Exception as error:  # what a model does that was not made for this
                 said = str(error).removeprefix(f"{name}: ") or type(error).__name__
                 prediction.attempts.append(Attempt(name, 0, " ".join(said.split())))
                 return False
-        result, complete = known
+        result, complete, _ = known
         proof = _proof(prediction, result)
         outcome = CONFIRMED if proof is not None else REFUTED if complete else OPEN
         prediction.attempts.append(Attempt(name, result.executions, outcome))
@@ -280,12 +290,11 @@ class Predictor:
         return True
 
     def _explored(
-        self, prediction: Prediction, name: str, *, anywhere: bool
-    ) -> tuple[Result, bool]:
-        scenario = self._composed(name)
-        if anywhere:
-            scenario = scenario.with_parameters({INTERRUPTS: ANYWHERE})
-        session = Session(scenario, self.options)
+        self, prediction: Prediction, name: str, given: Mapping[str, str]
+    ) -> tuple[Result, bool, Reclaimed]:
+        session = Session(self._composed(name).with_parameters(given), self.options)
+        reclaimed = Reclaimed()
+        session.judge.listen(reclaimed)
         heard = 0
 
         def told(progress: Progress) -> None:
@@ -301,15 +310,20 @@ class Predictor:
             result = session.explore(told)
         except _Seen:
             result = session.interrupted()
-        return result, result.complete
+        return result, result.complete, reclaimed
 
     def _conclude(self, prediction: Prediction) -> None:
         tried = [attempt for attempt in prediction.attempts if attempt.executions]
         whole = [attempt for attempt in tried if attempt.outcome == REFUTED]
+        given = self._given_for(prediction)
+        known = [self.tried[" ".join((attempt.scenario, *given))] for attempt in tried]
+        shrunk = [name for _, _, reclaimed in known for name in reclaimed.classes]
         if tried and len(whole) == len(tried):
             prediction.reality = REFUTED
             what = "composition" if len(tried) == 1 else f"{len(tried)} compositions"
             prediction.because = f"no trace of the {what} deadlocks on it"
+            if RECLAIM in given and (untaken := not_shrunk(prediction.classes, shrunk)):
+                prediction.because += f": {untaken}"
             return
         prediction.reality = OPEN
         if not tried:
@@ -350,7 +364,19 @@ def wanted_by(finding: Finding) -> list[Wanted]:
     if finding.kind == RECURSIVE:
         return [Wanted(cycle[0], cycle[0], "")]
     edges = [Wanted(held, new, "") for held, new in pairwise(cycle)]
-    return [Wanted("", cycle[0], IN), *edges, Wanted("", cycle[-1], ON)]
+    state = _state(finding)
+    return [
+        Wanted("", cycle[0], taken_in(state)),
+        *edges,
+        Wanted("", cycle[-1], taken_with(state)),
+    ]
+
+
+def _state(finding: Finding) -> str:
+    """Which kind of interrupt a prediction of one is about."""
+    report = finding.report
+    said = report.new if isinstance(report, InconsistentReport) else getattr(report, "state", "")
+    return HARDIRQ if "HARDIRQ" in said else SOFTIRQ
 
 
 def _how(link: Link, said: Mapping[str, str]) -> str:

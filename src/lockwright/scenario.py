@@ -31,6 +31,7 @@ from lockwright.core.errors import UsageError
 from lockwright.core.location import Value
 from lockwright.core.promise import Goal
 from lockwright.core.world import World
+from lockwright.kernel.reclaim import Reclaim
 from lockwright.kernel.storebuffer import SC, check_memory, use_memory
 
 Parameter = bool | int | str
@@ -40,7 +41,10 @@ INTERRUPTS = "interrupts"
 """The parameter that every scenario has: where tasks in interrupt context run, OWN if not given."""
 OWN, ANYWHERE = WHERE = ("own", "anywhere")
 """On a CPU of their own; or also on top of any other task, where its interrupts are on."""
-RESERVED = (MEMORY, INTERRUPTS)
+RECLAIM = "reclaim"
+"""The parameter that every scenario has: how many allocations of an execution may find memory
+short, and then reclaim; none if not given, but those that its world allows for itself."""
+RESERVED = (MEMORY, INTERRUPTS, RECLAIM)
 Build = Callable[..., None]
 Ground = Callable[..., Value]
 """Makes, of a fresh world and parameters, what the tasks of one or several scenarios act on.
@@ -110,7 +114,7 @@ class Scenario:
 
     `at_end` holds the promises of every execution that ends well, `sometimes` the goals that some
     execution has to reach.  `parameters` holds MEMORY only where stores can be delayed, INTERRUPTS
-    only where they come anywhere.
+    only where they come anywhere, RECLAIM only where memory can be short.
     """
 
     name: str
@@ -173,6 +177,8 @@ class Scenario:
         use_memory(world, self.memory)
         if self.interrupts != OWN:
             world.interrupts = self.interrupts
+        if RECLAIM in self.parameters:
+            Reclaim(world, int(self.parameters[RECLAIM]))
         self.build(world, **self.arguments)
 
     def variant(
@@ -209,6 +215,11 @@ class Scenario:
                 parameters.pop(key, None)
                 if _where(text) != OWN:
                     parameters[key] = text
+                continue
+            if key == RECLAIM:
+                parameters.pop(key, None)
+                if count := _count(text):
+                    parameters[key] = count
                 continue
             if key not in parameters:
                 known = ", ".join(parameters) or "none"
@@ -267,6 +278,14 @@ def _where(text: str) -> str:
     if text not in WHERE:
         raise UsageError(f"unknown {INTERRUPTS} {text!r}; there are: {', '.join(WHERE)}")
     return text
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise UsageError(
+            f"{RECLAIM} is how many allocations may find memory short, 0 or more, not {text!r}"
+        )
+    return int(text)
 
 
 def _parse(name: str, key: str, text: str, default: Parameter) -> Parameter:

@@ -12,6 +12,7 @@ from time import monotonic
 from lockwright.check.datarace import look_again
 from lockwright.check.deadlock import FOR_EVER
 from lockwright.check.lostwakeup import Chronicle
+from lockwright.check.reclaimed import Reclaimed
 from lockwright.core.errors import NondeterminismError, UsageError
 from lockwright.core.event import Event, value_text
 from lockwright.core.finding import Finding
@@ -33,7 +34,7 @@ from lockwright.options import GRANULARITIES, OPERATION, RULES, Options, check_o
 from lockwright.parallel import Crew, check_jobs, explore_batches, explore_ranges
 from lockwright.refine import Refinery
 from lockwright.report.columns import counted
-from lockwright.scenario import ANYWHERE, INTERRUPTS, OWN, Scenario
+from lockwright.scenario import Scenario
 from lockwright.schedule.replay import Replay
 from lockwright.searches import (
     EXHAUSTIVE,
@@ -46,7 +47,7 @@ from lockwright.searches import (
     estimate_of,
     search,
 )
-from lockwright.settle import assumptions, needs_interrupts, settle, settle_again, verdict
+from lockwright.settle import assumptions, is_predicted, missing, settle, settle_again, verdict
 from lockwright.signatures import check_functions
 from lockwright.token import Token
 
@@ -65,7 +66,8 @@ __all__ = [
 OnProgress = Callable[[Progress], None]
 
 AGAIN = 10_000
-"""At most so many executions with interrupts coming anywhere, for what they are predicted to do."""
+"""At most so many executions with interrupts coming anywhere or memory being short, for what is
+predicted of that."""
 NEAREST = 4
 """One part in so many of the attempts at a finding is spent on the run that passes beside it."""
 
@@ -153,31 +155,33 @@ class Session:
         self.result.exhausted = self._explore(progress) and self.options.strategy in EXHAUSTIVE
         self._refine()
         result = self._concluded()
-        self._interrupt()
+        if "deadlock" in self.options.rules:
+            self._interrupt()
         return result
 
     def _interrupt(self) -> None:
-        """Deadlocks by way of an interrupt that are predicted, and did not happen: explore again,
-        with interrupts coming anywhere."""
+        """Deadlocks by way of an interrupt or of reclaim that are predicted, and did not happen:
+        explore again, with interrupts coming anywhere, or memory being short."""
         scenario, options = self.scenario, self.options
-        left = [
-            finding
-            for finding in self.result.findings
-            if needs_interrupts(finding) and finding.reality != CONFIRMED
-        ]
-        if not left or scenario.interrupts != OWN or "deadlock" not in options.rules:
-            return
-        session = Session(
-            scenario.with_parameters({INTERRUPTS: ANYWHERE}),
-            Options(
-                executions=min(options.executions or AGAIN, AGAIN),
-                seconds=options.seconds,
-                rules=("deadlock",),
-                version=options.version,
-                granularity=options.granularity,
-            ),
-        )
-        settle_again(left, session.explore())
+        left: dict[tuple[tuple[str, str], ...], list[Finding]] = {}
+        for finding in self.result.findings:
+            lacking = missing(finding, scenario.parameters, self.result.lock_graph)
+            if lacking and is_predicted(finding) and finding.reality != CONFIRMED:
+                left.setdefault(tuple(lacking.items()), []).append(finding)
+        for given, findings in left.items():
+            session = Session(
+                scenario.with_parameters(dict(given)),
+                Options(
+                    executions=min(options.executions or AGAIN, AGAIN),
+                    seconds=options.seconds,
+                    rules=("deadlock",),
+                    version=options.version,
+                    granularity=options.granularity,
+                ),
+            )
+            reclaimed = Reclaimed()
+            session.judge.listen(reclaimed)
+            settle_again(findings, session.explore(), reclaimed.classes)
 
     def _refine(self) -> None:
         """Shrink the findings' schedules, and lay the nearest runs that pass beside them."""

@@ -142,7 +142,8 @@ def test_a_composition_can_be_asked_for_by_name(open_project: Path) -> None:
         ("open/locks:ab+bb", "no scenario open/locks:bb"),
         ("open/locks:ab+", "'' is no part: expected CASE, CASE@TASK or writer(CLASS)"),
         ("open/locks:ab+writer(A)", "writer(A): A is no reader-writer lock"),
-        ("open/locks:ab@cat", "ab has no task 'cat'; it has: ab"),
+        ("open/locks:ab@cat", "lockwright: open/locks:ab@cat: ab has no task 'cat'; it has: ab"),
+        ("open/locks:ab+writer(Z)", "+writer(Z): writer(Z): no lock of class Z at the beginning"),
     ],
 )
 def test_a_composition_that_cannot_be_is_a_usage_error(

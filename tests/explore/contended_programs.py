@@ -54,7 +54,15 @@ GROUPS = (
 """What else it may do."""
 
 SHAPES = (
-    *((4, 4, 1, 1), (4, 3, 1, 1), (3, 3, 2), (4, 2, 2), (2, 2, 2, 2), (3, 2, 2, 1), (2, 2, 1, 1, 1)),
+    *(
+        (4, 4, 1, 1),
+        (4, 3, 1, 1),
+        (3, 3, 2),
+        (4, 2, 2),
+        (2, 2, 2, 2),
+        (3, 2, 2, 1),
+        (2, 2, 1, 1, 1),
+    ),
     *((3, 1, 1, 1, 1), (4, 4, 2), (3, 3, 3), (2, 2, 2, 1, 1), (4, 1, 1, 1), (4, 3, 2), (2, 2, 2)),
 )
 """Operations of each task, about."""
@@ -62,6 +70,7 @@ SHAPES = (
 COSTS = {"in": 2, "try": 2, "poll": 2, "poll2": 2, "srcu": 2, "down": 3, "sleep": 2, "post": 2}
 NESTED = ("in", "try", "poll", "poll2", "srcu", "down", "irqs")
 FAMILY = ("spawn", "join", "ended")
+SPINNING = ("s", "t", "rr", "rc", "rw", "or", "ow")
 SLEEPING = ("wait", "cond", "sleep", "sync", "flush", "join", "poll", "poll2", "down")
 
 
@@ -173,7 +182,7 @@ class _Maker:
 
     def __init__(self, random: Random) -> None:
         self.random = random
-        self.locks = random.choice(FAMILIES)
+        self.locks: tuple[str, ...] = random.choice(FAMILIES)
         groups = random.sample(GROUPS, random.choice((0, 1, 1, 2)))
         self.kinds = tuple(kind for group in groups for kind in group)
         self.variables = random.choice((("x",), ("x",), ("x", "y")))
@@ -193,7 +202,7 @@ class _Maker:
     def _kind(self, budget: int, held: tuple[str, ...]) -> str:
         """What comes next, of what may be done here."""
         kinds = [*("in" for _ in range(self.weight)), *(self.kinds or ("in",))]
-        atomic = any(lock in ("s", "t", "rr", "rc", "rw", "or", "ow", "irqs") for lock in held)
+        atomic = any(lock in (*SPINNING, "irqs") for lock in held)
         kind = self.random.choice(kinds)
         if atomic and kind in SLEEPING:
             kind = "read"
@@ -234,10 +243,12 @@ class _Maker:
 
     def _lock(self, held: tuple[str, ...]) -> str:
         """One that the task does not hold in any way; empty if there is none."""
-        locks = self.locks
-        atomic = any(lock in ("s", "t", "rr", "rc", "rw", "or", "ow", "irqs") for lock in held)
+        locks: tuple[str, ...] = self.locks
+        atomic = any(lock in (*SPINNING, "irqs") for lock in held)
         if atomic:
-            locks = tuple(lock for lock in locks if lock in ("s", "t", "rr", "rc", "rw", "or", "ow"))
+            locks = tuple(
+                lock for lock in locks if lock in ("s", "t", "rr", "rc", "rw", "or", "ow")
+            )
         free = [lock for lock in locks if not any(_same(lock, other) for other in held)]
         return self.random.choice(free) if free else ""
 

@@ -18,11 +18,13 @@ from lockwright.core.location import Names
 from lockwright.core.world import World
 from lockwright.explore.dpor import Dpor
 from lockwright.explore.plain import plain_search
+from lockwright.explore.rounds import Rounds
 from lockwright.explore.run import CHOICE_SHIFT, TASK_MASK, MakeWorld, Run
 
 Trace = frozenset[int]
 State = Callable[[World], Any]
 Event = tuple[int, frozenset[int]]
+Search = Callable[[MakeWorld], Dpor | Rounds]
 
 
 class Events:
@@ -106,7 +108,7 @@ def _take(world: World, prefix: Prefix, key: int) -> None:
 
 
 def _following(world: World) -> list[int]:
-    keys = []
+    keys: list[int] = []
     for task in world.enabled():
         op = task.pending
         options = op.options() if op is not None and op.chooses else 1
@@ -114,8 +116,11 @@ def _following(world: World) -> list[int]:
     return keys
 
 
-def compare(make: MakeWorld, names: Names, state: State, most: int) -> list[str] | None:
-    """How DPOR differs from every trace: empty if it does not, None if there is too much to do.
+def compare(
+    make: MakeWorld, names: Names, state: State, most: int, search: Search = Dpor
+) -> list[str] | None:
+    """How a search by DPOR differs from every trace: empty if it does not, None if there is too
+    much to do.
 
     `names` are those of the worlds that `make` makes.
     """
@@ -123,10 +128,11 @@ def compare(make: MakeWorld, names: Names, state: State, most: int) -> list[str]
     expected = every_trace(make, names, state, events, most)
     if expected is None:
         return None
-    dpor, got = Dpor(make), dict[Trace, Any]()
+    searching, got = search(make), dict[Trace, Any]()
+    dpor = searching.dpor if isinstance(searching, Rounds) else searching
     dpor.names = names
     asleep = again = 0
-    for run in dpor:
+    for run in searching:
         if run.sleeping:
             asleep += 1
             continue

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from lockwright.core.location import Names
-from lockwright.core.operation import Operation
 from lockwright.core.world import World
 from lockwright.explore.dpor import Dpor
 from lockwright.explore.plain import plain_search
@@ -72,6 +71,6 @@ def alone(setup: Setup) -> Run:
     return run
 
 
-async def does(*operations: Operation) -> tuple[object, ...]:
+async def does(*operations: Awaitable[object]) -> tuple[object, ...]:
     """A task that awaits one operation after the other, and gives their results."""
     return tuple([await operation for operation in operations])

@@ -1,9 +1,10 @@
 """Reclaim: what allocations tell of locks, and what they may run."""
 
+from collections.abc import Awaitable
+
 import pytest
 
 from lockwright.core.lockuse import LockUse
-from lockwright.core.operation import Operation
 from lockwright.core.task import Task
 from lockwright.core.world import World
 from lockwright.kernel.context import preempt_disable
@@ -43,7 +44,7 @@ class Thing(Slab):
     size = 0x40
 
 
-def told(*operations: Operation) -> list[str]:
+def told(*operations: Awaitable[object]) -> list[str]:
     """What one task tells the validator of maps."""
     events: list[str] = []
     names: dict[int, str] = {}

@@ -81,6 +81,32 @@ def test_sleeping_with_a_spinlock_is_found(variant: str) -> None:
     assert kinds([alone(setup)]) == {"sleeping in atomic context"}
 
 
+def test_each_function_that_sleeps_with_a_spinlock_is_a_finding_and_only_once() -> None:
+    def setup(world: World) -> None:
+        lock, mutex = SpinLock(world, "&lock"), Mutex(world, "&mutex")
+
+        async def one() -> None:
+            await lock.lock()
+            await mutex.lock()
+            await mutex.unlock()
+            await lock.unlock()
+
+        async def other() -> None:
+            await lock.lock()
+            for _ in range(2):
+                await mutex.lock()
+                await mutex.unlock()
+            await lock.unlock()
+
+        world.spawn(one(), "one")
+        world.spawn(other(), "other")
+
+    runs = search(setup)
+    found = [each for run in runs for each in run.world.findings]
+    slept = {each.signature: each.task for each in found if "sleeping" in each.kind}
+    assert sorted(slept.values()) == [0, 1]
+
+
 def test_releasing_what_another_task_holds_is_found() -> None:
     def setup(world: World) -> None:
         lock = SpinLock(world, "&lock")

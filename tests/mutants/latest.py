@@ -151,7 +151,7 @@ MUTANTS: tuple[Mutant, ...] = (
         """        ret = await self._iterate(ti, ctx)
 """,
         at("list_above_vs_remove"),
-        "use-after-free",
+        "suspicious RCU usage",
     ),
     Mutant(
         "a listing of a removed directory returns with the mutex",

@@ -102,9 +102,12 @@ def test_it_is_asked_only_where_ours_speaks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, report: bool
 ) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(
-        "lockwright.program.classic.guided_search", lambda *a: asked.append(a) or ()
-    )
+
+    def search(*given: object) -> tuple[()]:
+        asked.append(given)
+        return ()
+
+    monkeypatch.setattr("lockwright.program.classic.guided_search", search)
     (entry,) = run(tmp_path, in_one_thread("XY", "YX" if report else "XY"))
     assert entry["kernel"] == "ok"
     assert bool(asked) is report

@@ -337,3 +337,45 @@ def test_all_programs_can_be_read_back() -> None:
         rebuilt = rebuild(each, f"{each.kind}-{n}")
         if rebuilt.data is not None:
             assert isinstance(read_program(rebuilt.document("made.json")), Program)
+
+
+OLD = """\
+[ INFO: possible recursive locking detected ]
+2.6.18 #1
+---------------------------------------------
+sh/7 is trying to acquire lock:
+ (A){KEY}, at: [<c02e8a5d>] PLACE+0x1c/0x1f
+but task is already holding lock:
+ (A){KEY}, at: [<c02e8a5d>] PLACE+0x1c/0x1f
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "usage", "kind", "noted"),
+    [
+        ("mutex_lock", "--..", "mutex", False),
+        ("down_write", "----", "rwsem", False),
+        ("_spin_lock_irq", "+...", "spinlock", False),
+        ("a_open", "--..", "mutex", True),
+        ("a_open", "-+..", "spinlock", True),
+        ("a_open", "..+.", "rwlock", True),
+    ],
+)
+def test_the_place_of_an_old_lock_or_its_usage_tells_what_it_is(
+    place: str, usage: str, kind: str, noted: bool
+) -> None:
+    (found,) = read(OLD.replace("PLACE", place).replace("KEY", usage)).reports
+    rebuilt = rebuild(found, "old")
+
+    assert rebuilt.data is not None
+    assert rebuilt.data["locks"] == {"A": kind}
+    assert any("what kind of lock" in note for note in rebuilt.notes) is noted
+
+
+def test_usage_that_cannot_be_read_is_no_ground_for_a_guess() -> None:
+    text = OLD.replace("PLACE", "a_open").replace("KEY", "..--")
+    (found,) = read(text[text.index("sh/7") :]).reports
+    rebuilt = rebuild(found, "undated")
+
+    assert rebuilt.data is not None
+    assert rebuilt.data["locks"] == {"A": "mutex"}

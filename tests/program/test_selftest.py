@@ -322,8 +322,9 @@ SET = "set", None, None
 )
 def test_a_fault_names_the_step(tmp_path: Path, step: list[Any], problem: str) -> None:
     steps = [["lock", "b", "W", None], step]
+    locks: dict[str, Any] = {**LOCKS, "o": WW["o"]}
     with pytest.raises(UsageError, match=re.escape(problem)) as error:
-        one(tmp_path, {"locks": {**LOCKS, "o": WW["o"]}, "steps": steps})
+        one(tmp_path, {"locks": locks, "steps": steps})
     assert "program.json: program program: task steps: step 1 " in str(error.value)
 
 

@@ -143,6 +143,8 @@ def test_usage_bits_are_decoded(bit: str, words: str) -> None:
         (0x201, "preemption is switched off 1-fold and soft interrupts are switched off 1-fold"),
         (0x10000, "a hard interrupt runs"),
         (0, "which does not show why"),
+        (0xFFFFFE00, "below zero, so that it was lowered more often than raised"),
+        (0x7FFFFFFF, "below zero, so that it was lowered more often than raised"),
     ],
 )
 def test_the_parts_of_preempt_count_are_told(count: int, words: str) -> None:
@@ -245,3 +247,31 @@ def test_of_nothing_but_a_headline_all_that_is_missing_is_said() -> None:
     (found,) = read("WARNING: possible circular locking dependency detected\n").reports
     assert "the existing dependency chain is missing" in part(found, "Missing or damaged")
     assert story_of(found)
+
+
+UNDATED = """\
+sh/7 is trying to acquire lock:
+ (&a->lock){-+..}, at: [<c02e8a5d>] a_open+0x1c/0x1f
+but task is already holding lock:
+ (&a->lock){-+..}, at: [<c02e8a5d>] a_open+0x1c/0x1f
+"""
+HEAD = "[ INFO: possible recursive locking detected ]\n{} #1\n------------------------------\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        ("", None),
+        (HEAD.format("2.6.29"), "taken exclusively in softirq context, and with hardirqs on"),
+        (HEAD.format("2.6.30"), "taken exclusively in hardirq context; taken by a reader with"),
+    ],
+    ids=["not known", "2.6.29", "2.6.30"],
+)
+def test_usage_is_told_as_the_kernel_meant_it_or_not_at_all(head: str, told: str | None) -> None:
+    (found,) = read(head + UNDATED).reports
+    lines = part(found, "The locks")
+
+    if told is None:
+        assert lines == ("&a->lock {-+..}",)
+    else:
+        assert lines[1].strip().startswith(told)

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
+from lockwright.check.interrupted import Interrupted
 from lockwright.check.ordering import OpStep, Ordered, Ordering, Race
 from lockwright.check.witness import Log, Seen, is_marked, look, witnesses
 from lockwright.core.finding import Finding
@@ -57,7 +58,7 @@ class Execution(Protocol):
 
 
 Side = tuple[str, str, bool, bool, int]
-"""Task, kind of operation, whether it writes, whether it is marked, place in the step's codes."""
+"""Task and handler, kind of operation, does it write, is it marked, place in the codes."""
 
 
 class _Key(NamedTuple):
@@ -80,12 +81,14 @@ class DataRaces:
     exploration with one of these has proved nothing.
     What is `known`, and how often a race was `missed`, is forgotten where a piece of the search
     begins: a piece is judged the same whoever explores it.  `predicted` and `shown` are of all.
-    Invariant: `ordering` has the entries of the execution judged last, up to where a task died.
+    Invariant: `ordering` has the entries of the execution judged last, up to where a task died;
+    so has `interrupted` (`interrupted.py`), if there is anything that can interrupt a task.
     """
 
     def __init__(self, make: MakeWorld) -> None:
         self.make = make
         self.ordering: Ordering | None = None
+        self.interrupted: Interrupted | None = None
         self.known: dict[_Key, Finding | None] = {}
         self.missed: dict[_Key, int] = {}
         self.predicted: dict[_Key, None] = {}
@@ -135,10 +138,9 @@ class DataRaces:
         world = run.world
         if world.memory is not None:
             return []
-        ordering = self._follow(run)
         found: dict[str, Finding] = {}
-        for race in ordering.races:
-            key = _key(world, run.log, race)
+        for race in self._follow(run):
+            key = self._key(run, race)
             if key not in self.known:
                 self._learn(run, race, key)
             known = self.known.get(key)
@@ -146,21 +148,40 @@ class DataRaces:
                 found[known.signature] = replace(known)
         return list(found.values())
 
-    def _follow(self, run: Execution) -> Ordering:
-        """Bring the clocks up to the end of an execution, or to where a task died: what comes
-        after that may be its consequence."""
+    def _follow(self, run: Execution) -> list[Race]:
+        """The races up to the end of an execution, or to where a task died: what comes after that
+        may be its consequence."""
         world, log = run.world, run.log
         ordering = self.ordering
         if ordering is None or ordering.fields is not world.names.fields:
             ordering = self.ordering = Ordering(world.names.fields)
-        ordering.truncate(run.shared)
+            self.interrupted = None if world.lines is None else Interrupted(ordering)
+        interrupted = self.interrupted
         ordering.ordered = run.ordered
         ordering.starts = {2 * task.name.done + 1 for task in world.tasks}
         end = min((found.step for found in world.findings if found.fatal), default=len(log))
-        ordering.truncate(end)
-        for entry in range(len(ordering), min(end, len(log))):
+        end = min(end, len(log))
+        ordering.truncate(min(run.shared, end))
+        if interrupted is not None:
+            interrupted.truncate(len(ordering))
+        for entry in range(len(ordering), end):
             ordering.add(log[entry])
-        return ordering
+            if interrupted is not None:
+                interrupted.add(log[entry])
+        return ordering.races if interrupted is None else ordering.races + interrupted.races
+
+    def _key(self, run: Execution, race: Race) -> _Key:
+        one = self._side(run, race.first, race.first_at)
+        other = self._side(run, race.second, race.second_at)
+        return _Key(run.world.names.fields[race.location], min(one, other), max(one, other))
+
+    def _side(self, run: Execution, entry: int, at: int) -> Side:
+        number, operation, own, codes = run.log[entry]
+        task = run.world.by_number[number]
+        comm = task.comm if task is not None else ""
+        if self.interrupted is not None:
+            comm += self.interrupted.handler(entry)
+        return comm, operation.kind, bool(codes[at] & 1), is_marked(operation.orders, own, at), at
 
     def _learn(self, run: Execution, race: Race, key: _Key) -> None:
         """Look at a race that is new; what this execution cannot show, another one may."""
@@ -195,9 +216,10 @@ class DataRaces:
         """The finding of a race of the same accesses in another schedule, if it is there."""
         names = run.world.names
         log = Log.of(self.make, names, schedule)
-        wanted = _key(run.world, run.log, race)
-        for other in DataRaces(self.make)._follow(log).races:
-            if other.location == race.location and _key(log.world, log.log, other) == wanted:
+        wanted = self._key(run, race)
+        judge = DataRaces(self.make)
+        for other in judge._follow(log):
+            if other.location == race.location and judge._key(log, other) == wanted:
                 taken = list(log.schedule)
                 seen = look(self.make, names, taken, other)
                 if seen is None:
@@ -225,12 +247,6 @@ def look_again(make: MakeWorld, finding: Finding) -> bool:
     return False
 
 
-def _key(world: World, log: Sequence[OpStep], race: Race) -> _Key:
-    one = _side(world, log[race.first], race.first_at)
-    other = _side(world, log[race.second], race.second_at)
-    return _Key(world.names.fields[race.location], min(one, other), max(one, other))
-
-
 def _key_of(told: Value) -> _Key:
     """The key that JSON has made a list of."""
     field, one, other = told
@@ -246,21 +262,15 @@ def _side_of(told: Value) -> Side:
     return str(comm), str(kind), bool(write), bool(marked), int(at)
 
 
-def _side(world: World, step: OpStep, at: int) -> Side:
-    number, operation, own, codes = step
-    task = world.by_number[number]
-    comm = task.comm if task is not None else ""
-    return comm, operation.kind, bool(codes[at] & 1), is_marked(operation.orders, own, at), at
-
-
 def _finding(seen: Seen, field: str) -> Finding:
     report = RaceReport(field, seen.address, seen.size, seen.first, seen.second, seen.values)
     one, other = report.functions
     first, second = report.first, report.second
+    who = second.comm if second.cpu != first.cpu else "an interrupt on top of it"
     return Finding(
         "data race",
         f"{field}: {first.how} by {first.comm} in {first.function}() and {second.how} by "
-        f"{second.comm} in {second.function}(), with nothing to order them",
+        f"{who} in {second.function}(), with nothing to order them",
         f"{field}: {one} / {other}",
         seen.task,
         second.comm,

@@ -176,7 +176,8 @@ def is_marked(orders: int, own: int, at: int) -> bool:
 
 
 def _running(task: Task, frame: FrameType | None) -> tuple[Frame, ...]:
-    """The model functions that a task is in while it runs, innermost first."""
+    """The model functions that a task is in while it runs, innermost first, and then those that
+    its handler has interrupted."""
     frames: list[Frame] = []
     outermost = getattr(task.coro, "cr_frame", None)
     at = frame
@@ -190,7 +191,7 @@ def _running(task: Task, frame: FrameType | None) -> tuple[Frame, ...]:
         if at is outermost:
             break
         at = at.f_back
-    return tuple(frames)
+    return (*frames, *task.chain_beneath())
 
 
 def _value(world: World, location: int) -> Value:

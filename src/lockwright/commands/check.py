@@ -41,7 +41,12 @@ WORST_FIRST = (INTERRUPTED, 4, 2, 1, 3, 0)
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @exploring
 @click.option(
-    "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="A scenario's parameter."
+    "--param",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A scenario's parameter.  Each has interrupts=anywhere: handlers on top of any task, too; "
+    "and reclaim=N: so many allocations find memory short.",
 )
 @click.option(
     "--memory",

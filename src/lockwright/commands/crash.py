@@ -26,7 +26,7 @@ EXECUTIONS_MAX = 20_000
 def crash_text(session: Session, error: BaseException) -> str:
     """What is known of an exception that the exploration of a scenario raised."""
     if isinstance(error, LockwrightError):
-        return f"{session.scenario.name}: {error}"
+        return f"{session.scenario.name}: {str(error).removeprefix(f'{session.scenario.name}: ')}"
     frames = _model_frames(error)
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if not frames:

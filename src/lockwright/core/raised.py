@@ -139,9 +139,12 @@ class Raise(Operation):
 
 
 class Begin(Operation):
-    """A handler begins, on top of the task that has let it come, or else by itself."""
+    """A handler begins, on top of the task that has let it come, or else by itself.
 
-    __slots__ = ("handler", "loc")
+    `on_top` tells which it was.
+    """
+
+    __slots__ = ("handler", "loc", "on_top")
 
     conditional = True
     buffering = IGNORES
@@ -152,6 +155,7 @@ class Begin(Operation):
     def __init__(self, handler: Task, loc: Cpu) -> None:
         self.handler = handler
         self.loc = loc
+        self.on_top = False
 
     def writes_at(self, value: tuple[int, ...]) -> bool:
         return self.handler.index in value
@@ -159,6 +163,7 @@ class Begin(Operation):
     def run(self, task: Task, touched: list[int]) -> None:
         cpu = self.loc
         if not self.writes_at(cpu.value):
+            self.on_top = True
             touched.append(cpu.reading)
             return
         touched.append(cpu.writing)
@@ -168,17 +173,43 @@ class Begin(Operation):
         return f"{self.kind}()"
 
 
+class Drained(Operation):
+    """What the CPU has stored lands before a handler begins there; `after` says when it has.
+
+    Source: Intel SDM, volume 3A, "Store Buffer": it is drained when an interrupt is generated.
+    """
+
+    __slots__ = ("after",)
+
+    blocking = True
+    buffering = IGNORES
+    orders = RELAXED
+    kind = "drain_interrupted"
+
+    def __init__(self, flags: tuple[Location, ...]) -> None:
+        self.after = flags  # type: ignore[misc]  # a slot where there are some
+
+    def run(self, task: Task, touched: list[int]) -> None:
+        for flag in self.after:
+            touched.append(~flag.number)
+
+    def describe(self) -> str:
+        return f"{self.kind}()"
+
+
 class Raising(Driver):
     """Runs a handler that is a task of its own.
 
     `waited` says that its first operation was a wait for something, `raised` is its being raised,
-    once that was announced, `first` the operation that it begins with, and `begun` that it has.
+    once that was announced, `begins` its beginning, `first` the operation that it begins with, and
+    `begun` that it has.
     """
 
-    __slots__ = ("begun", "first", "raised", "waited")
+    __slots__ = ("begins", "begun", "first", "raised", "waited")
 
     def __init__(self, task: Task) -> None:
         super().__init__(task)
+        self.begins: Begin | None = None
         self.begun = False
         self.first: Operation | None = None
         self.raised: Raise | None = None
@@ -204,7 +235,12 @@ class Raising(Driver):
             return self.raised
         at, self.raised.at = self.raised.at, None
         if at is not None:
-            return Begin(self.task, at)
+            self.begins = Begin(self.task, at)
+            return self.begins
+        begins, self.begins = self.begins, None
+        memory = self.task.world.memory
+        if begins is not None and begins.on_top and memory is not None:
+            return Drained(memory.stored(begins.loc.task))
         self.begun = True
         self.idle = False
         return self.announce(self.first)

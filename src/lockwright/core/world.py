@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from lockwright.core.errors import KernelOops, ModelError
 from lockwright.core.finding import Finding
 from lockwright.core.frame import Frame
-from lockwright.core.location import Names, Value
+from lockwright.core.location import Location, Names, Value
 from lockwright.core.locknote import LockNote
 from lockwright.core.lockuse import LockUse
 from lockwright.core.native import mypyc_attr
@@ -33,6 +33,9 @@ class Memory(Protocol):
 
     def announced(self, task: Task, operation: Operation) -> Operation:
         """What a task that has not begun announces instead of what it had announced before."""
+
+    def stored(self, task: Task) -> tuple[Location, ...]:
+        """The flags that say that all that a task has stored so far has landed."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

@@ -12,8 +12,7 @@ says.  Names, and the paper's symbols:
 Order of reading: `Dpor.__iter__` (the search), `_execute` (one execution), `_plan` (at its end:
 the races to reverse), `_backtrack`.
 
-Races are reversed at the end of an execution, and only those whose second step is new: the others
-were dealt with when they were new.
+Races are reversed at the end of each execution that has them, also those that were there before.
 """
 
 from __future__ import annotations
@@ -78,11 +77,10 @@ class Dpor:
         self.outgoing: list[tuple[int, list[Step]]] = []
         self.sent: set[tuple[int, ...]] = set()
         self.ahead: list[int] = []
-        self.planned = 0
-        self.analysed = 0
+        self.planned = self.analysed = 0
         self.races: list[tuple[int, int]] = []
-        self.fresh = True
-        self.ended = False
+        self.missed: list[tuple[int, int]] = []
+        self.fresh, self.ended = True, False
 
     def __iter__(self) -> Iterator[Run]:
         while not self.ended:
@@ -153,6 +151,9 @@ class Dpor:
             self.path.step(world, key)
         self.ahead = []
         world.close()
+        past, steps = self.path.past, len(self.path.keys)
+        self.races = [(first, step) for step in range(steps) for first in past.analyse(step)]
+        self.missed, past.missed, self.analysed = past.missed, [], steps
 
     def unit(self, *, exact: bool = True) -> Unit:
         """What is left to explore, between two executions; `exact` finds out what all touches."""
@@ -278,13 +279,14 @@ class Dpor:
         # those of earlier executions again: other steps that do not happen after the first one
         # stand before the second now, and what sleeps may not be an initial of these any more
         races = self.races = [race for race in self.races if race[1] < self.analysed]
+        missed = self.missed = [pair for pair in self.missed if pair[1] < self.analysed]
         for step in range(self.analysed, steps):
             races += [(first, step) for first in past.analyse(step)]
         for step in range(self.planned, self.base):
             if self.path.options[step] > 1:
                 self._spread_above(step)
-        missed, past.missed = past.missed, []
-        self.analysed, self.planned = steps, self.base
+        missed += past.missed
+        past.missed, self.analysed, self.planned = [], steps, self.base
         for first, step in races:
             self._reverse(first, step)
         for first, step in missed:  # a taker that had a choice had "not now", which leads there

@@ -27,6 +27,12 @@ def where_of(task: Task) -> str:
     return f"in {task.context.value} context" if task.context in SLEEPLESS else "in atomic context"
 
 
+def _by(task: Task) -> str:
+    """The model function that is at fault: two of them are two findings."""
+    chain = task.call_chain()
+    return f" in {chain[0].function}" if chain else ""
+
+
 def might_sleep(task: Task, what: str) -> None:
     """Report a sleep in atomic context.  C: kernel/sched/core.c, __might_sleep().
 
@@ -38,7 +44,7 @@ def might_sleep(task: Task, what: str) -> None:
         task,
         SLEEPING,
         f"sleeping function {what}() called {where} (atomic depth {task.atomic})",
-        signature=f"{what} {where}",
+        signature=f"{what} {where}{_by(task)}",
         about=what,
     )
 
@@ -53,7 +59,7 @@ def scheduling(task: Task, what: str) -> None:
         task,
         SCHEDULING,
         f"{what}() gives the CPU away {where} (atomic depth {task.atomic})",
-        signature=f"{what} {where}",
+        signature=f"{what} {where}{_by(task)}",
         about=what,
     )
 

@@ -9,7 +9,8 @@ map `fs_reclaim`: reclaim holds it, and every allocation that could reclaim take
 
 What a shrinker does is told with `Reclaim(world, budget).register(shrink)`: `budget` is how many
 allocations in an execution find memory short, and then run all shrinkers before they go on; the
-explorer tries each.  Without a budget none does, and only the validator hears of it.
+explorer tries each.  Without a budget none does, and only the validator hears of it.  Every
+scenario's parameter `reclaim` gives a budget from outside.
 
 Source: mm/page_alloc.c (fs_reclaim_acquire(), __perform_reclaim()), include/linux/sched/mm.h,
 include/linux/gfp_types.h, mm/vmscan.c (balance_pgdat()), mm/mmu_notifier.c, mm/memory.c.
@@ -149,9 +150,24 @@ def fs_reclaim_release(gfp: int) -> Operation:
     return _Switch("fs_reclaim_release", lambda task: tell_release(task, gfp))
 
 
-def might_alloc(gfp: int) -> Operation:
-    """Something may be allocated here: checks what an allocation with these flags would."""
-    return _Switch("might_alloc", lambda task: tell_alloc(task, gfp, "might_alloc"))
+def might_alloc(gfp: int) -> Coroutine[Any, Any, None]:
+    """`await might_alloc(gfp)`: something may be allocated here, with these flags: does what comes
+    before any allocation, and if memory is short reclaims."""
+    return _might_alloc(gfp)
+
+
+async def _might_alloc(gfp: int) -> None:
+    tasks: list[Task] = []
+
+    def check(task: Task) -> None:
+        tasks.append(task)
+        tell_alloc(task, gfp, "might_alloc")
+
+    await _Switch("might_alloc", check)
+    task = tasks[0]
+    reclaim: Reclaim | None = task.world.reclaim
+    if reclaim is not None and reclaim.armed:
+        await reclaim._when_short(task, gfp)
 
 
 # Scopes
@@ -230,21 +246,18 @@ def might_fault(mmap_lock: Lock) -> Operation:
 class Reclaim:
     """The shrinkers of a world, and how often an allocation may still find memory short.
 
-    One for each world, which knows it from then on.
+    One for each world, which knows it from then on; a budget that one before it had counts, too.
     """
 
     __slots__ = ("armed", "left", "shrinkers")
 
     def __init__(self, world: World, budget: int = 0) -> None:
+        if world.reclaim is not None:
+            budget = max(budget, world.reclaim.left.value)
         self.left = Location(world, budget, "memory pressure")
         self.armed = budget > 0
         self.shrinkers: list[Shrinker] = []
         world.reclaim = self
-
-    def arm(self, budget: int) -> None:
-        """How many allocations may find memory short; before the first task is made."""
-        self.left.value = budget
-        self.armed = budget > 0
 
     def register(self, shrink: Shrinker) -> None:
         """Add a shrinker: whoever reclaims awaits `shrink()` of each, in order of registration.
@@ -257,6 +270,12 @@ class Reclaim:
         """Run all shrinkers."""
         for shrink in self.shrinkers:
             await shrink()
+
+    async def _when_short(self, task: Task, gfp: int) -> None:
+        """Reclaim, if that is allowed and memory is short."""
+        gfp = current_gfp_context(task, gfp)
+        if may_reclaim(task, gfp) and await _MemoryShort(self.left):
+            await self.try_to_free_pages(gfp)
 
     async def try_to_free_pages(self, gfp: int) -> None:
         """Direct reclaim; a shrinker may not enter file systems without __GFP_FS, and the model's
@@ -340,7 +359,5 @@ async def alloc_pages_slowpath(world: World, allocate: Operation, gfp: int) -> V
     reclaim: Reclaim = world.reclaim
     task = world.creator
     if isinstance(task, Task):
-        gfp = current_gfp_context(task, gfp)
-        if may_reclaim(task, gfp) and await _MemoryShort(reclaim.left):
-            await reclaim.try_to_free_pages(gfp)
+        await reclaim._when_short(task, gfp)
     return await allocate

@@ -125,6 +125,10 @@ class StoreBuffers:
         """What a task that has not begun announces instead of what it had announced before."""
         return self.buffers[task.index].instead(operation)
 
+    def stored(self, task: Task) -> tuple[Location, ...]:
+        """The flags that say that all that a task has stored so far has landed."""
+        return self.buffers[task.index].flags()
+
     def cell_of(self, store: VariableWrite | FieldWrite) -> Cell:
         """The cell that a store lands in."""
         number = store.target()

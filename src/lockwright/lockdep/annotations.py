@@ -25,12 +25,13 @@ def same_class(one: LockUse, other: LockUse) -> bool:
 
 
 class Annotations:
-    """Answers from the held stacks, and warns.  `uses` has the last acquire of each instance.
+    """Answers from the held stacks, and warns.  `uses` has the last acquire of each instance, and
+    `ask` tells the name of one that nobody has acquired yet, or "".
 
     Invariant: `_pinned` counts the pins of this execution, so that each cookie is another one.
     """
 
-    __slots__ = ("_findings", "_keys", "_names", "_pinned", "_uses")
+    __slots__ = ("_findings", "_keys", "_names", "_pinned", "_uses", "ask")
 
     def __init__(self, found: Findings, uses: dict[int, LockUse]) -> None:
         self._findings = found
@@ -38,6 +39,7 @@ class Annotations:
         self._keys: dict[LockKey, None] = {}
         self._names: dict[int, str] = {}
         self._pinned = 0
+        self.ask: Callable[[int], str] | None = None
 
     def new_execution(self) -> None:
         """Nothing is pinned, and no key is registered."""
@@ -50,7 +52,8 @@ class Annotations:
         use = self._uses.get(instance)
         if use is not None:
             return use.map_name
-        return self._names.get(instance) or f"{instance:016x}"
+        asked = self.ask(instance) if self.ask is not None else ""
+        return self._names.get(instance) or asked or f"{instance:016x}"
 
     # Held locks
 

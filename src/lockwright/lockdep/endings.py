@@ -13,6 +13,9 @@ from lockwright.lockdep.findings import Findings
 from lockwright.lockdep.held import ChainNode, HeldLock, Stack, TaskLocks, Trace, call_site
 from lockwright.lockdep.reports import Report
 
+LOCK_SIZE = 0x40
+"""What a lock takes of the memory that it lies in, in bytes."""
+
 
 class Endings:
     """Looks at what a task holds.  `root` is the chain of a task that holds nothing."""
@@ -31,12 +34,17 @@ class Endings:
         lo: int,
         hi: int,
     ) -> Report | None:
-        """Memory [lo, hi) goes away, and `instances` with it.  C: debug_check_no_locks_freed()."""
+        """Memory [lo, hi) goes away, and `instances` with it, wherever they lie: what is reported
+        is memory with the lock in it.  C: debug_check_no_locks_freed()."""
         if not self._findings.active:
             return None
         for entry in task.held:
-            if entry.use.instance in instances or lo <= entry.use.instance < hi:
+            lock = entry.use.instance
+            if lo <= lock < hi:
                 return self._freed(task, entry, (lo, hi), Trace(stack))
+            if lock in instances:
+                memory = min(lo, lock), max(hi, lock + LOCK_SIZE)
+                return self._freed(task, entry, memory, Trace(stack))
         return None
 
     def _freed(

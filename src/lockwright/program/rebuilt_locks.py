@@ -35,6 +35,9 @@ WAITING = re.compile(r"\w*(?:freeze|drain|wait_commit|wait_for_commit|log_wait|k
 SPINNING = ("spinlock", "raw_spinlock", "rwlock")
 SHARED = ("rwlock", "rwsem", "percpu_rwsem")
 LOCKS = (*SPINNING, "mutex", "rwsem", "percpu_rwsem", "srcu")
+PRINTED = ("spinlock", "rwlock", "mutex", "rwsem")
+"""Kinds whose own function may be the place of a lock, where it was not inlined."""
+
 STAND_INS = {"ww_mutex": "mutex", "rtmutex": "rtmutex"}
 
 
@@ -96,6 +99,10 @@ def kinds_of(report: ParsedReport, takings: Iterable[tuple[str, Frames]]) -> Kin
         kind = STAND_INS.get(kind or "", kind or "")
         if kind:
             known.setdefault(name, kind)
+    for lock in (report.new_lock, report.held_lock, *report.held):
+        taken = taking_of((lock.at,)).kind if lock is not None and lock.at is not None else None
+        if lock is not None and taken in PRINTED:
+            known.setdefault(lock.name, taken)
     usages = usages_of(report)
     for name, usage in usages.items():
         exclusive, reading = modes_seen(usage)
@@ -109,8 +116,10 @@ def kinds_of(report: ParsedReport, takings: Iterable[tuple[str, Frames]]) -> Kin
 
 
 def usages_of(report: ParsedReport) -> dict[str, str]:
-    """The usage characters of each class that the report prints them for."""
+    """The usage characters of each class that the report prints them for, if they can be read."""
     found: dict[str, str] = {}
+    if report.layout.undecided:
+        return found
     locks = [report.new_lock, report.held_lock, *report.held]
     locks += [state.lock for state in report.states]
     for lock in locks:

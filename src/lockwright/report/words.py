@@ -137,11 +137,13 @@ def _locks(report: ParsedReport) -> list[str]:
     said = []
     for name, usage, wait in named_locks(report):
         said.append(class_text(name, usage, wait))
-        told = usage_words(usage) if usage is not None else ""
+        told = "" if usage is None or report.layout.undecided else usage_words(usage)
         if told:
             said.append(f"  {told}")
         if wait is not None and wait[1]:
             said.append(f"  wait type {wait[1]}: {wait_words(wait, proved=proved)}")
+    if said and report.layout.early:
+        said.append("The characters stand here as kernels from 2.6.30 on print them.")
     return said
 
 

@@ -5,7 +5,7 @@ Each function gives the paragraphs of one report: what was seen, and why it can 
 
 from __future__ import annotations
 
-from lockwright.report.read.parsed import ParsedEntry, ParsedReport, ParsedState
+from lockwright.report.read.parsed import ParsedEntry, ParsedLock, ParsedReport, ParsedState
 from lockwright.report.words_frames import (
     WORK,
     Taking,
@@ -139,8 +139,8 @@ def recursive(report: ParsedReport) -> list[str]:
         return [f"{who} wants {new.name}{where}, of a class that it holds already."]
     said = [
         (
-            f"{who} wants {new.name}{where}, and holds a lock of the same class already, taken"
-            f"{_in(place_of(held))}."
+            f"{who} wants {new.name}{where}, and holds a lock of the same class already"
+            f"{_taken(held)}."
         )
     ]
     if new.address is None or held.address is None:
@@ -237,14 +237,19 @@ def _irqs(report: ParsedReport) -> list[str]:
     return [f"At that moment the task itself ran, with {state}."]
 
 
+def _taken(lock: ParsedLock) -> str:
+    place = place_of(lock)
+    return f", taken in {place}" if place else ""
+
+
 def irq_order(report: ParsedReport) -> list[str]:
     who, new, held = who_of(report), report.new_lock, report.held_lock
     state = str(report.extra.get("state", "")).removesuffix("-READ")
     said = []
     if new is not None and held is not None:
         said.append(
-            f"{who} wants {new.name}{_in(place_of(new))}, and holds {held.name}, taken"
-            f"{_in(place_of(held))}. This order is new."
+            f"{who} wants {new.name}{_in(place_of(new))}, and holds {held.name}"
+            f"{_taken(held)}. This order is new."
         )
     elif new is not None:
         said.append(f"{who} wants {new.name}{_in(place_of(new))}; the rest of it is missing.")

@@ -96,7 +96,7 @@ def _readers(report: ParsedReport) -> list[str]:
         exclusive, _ = modes_seen(entry.usage)
         more = (
             ""
-            if exclusive or entry.usage is None
+            if exclusive or entry.usage is None or report.layout.undecided
             else " Up to then nobody had taken it exclusively, as far as its usage tells: is there "
             "a writer at all?"
         )

@@ -92,7 +92,10 @@ def bad_unlock(report: ParsedReport) -> list[str]:
     ]
     same = [lock.name for lock in report.held if lock.name.split("#")[0] == released]
     if same:
-        said.append(f"What it holds of a similar name is another lock: {', '.join(same)}.")
+        said.append(
+            f"What it holds of a similar name, {', '.join(same)}, is another lock of that class, "
+            "or was taken outside the interrupt that releases it now, or before it."
+        )
     return said
 
 
@@ -208,6 +211,8 @@ def sched_atomic(report: ParsedReport) -> list[str]:
 def count_words(count: int) -> str:
     """What the parts of preempt_count say."""
     parts = []
+    if count & 0x7F000000 == 0x7F000000:  # bit 31 is x86's mark that the CPU is wanted
+        return "below zero, so that it was lowered more often than raised"
     if count & 0xFF:
         parts.append(f"preemption is switched off {count & 0xFF}-fold")
     soft = count >> 8 & 0xFF

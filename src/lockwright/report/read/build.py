@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lockwright.report.read.draft import Draft, EntryDraft
+from lockwright.report.read.early import is_early, renew, undecided
 from lockwright.report.read.edges import edges_of
 from lockwright.report.read.missing import missing
 from lockwright.report.read.parsed import (
@@ -58,6 +59,9 @@ def build(draft: Draft) -> ParsedReport | None:
     if draft.kind == "unknown":
         return None
     origin = _origin(draft)
+    early = is_early(draft, origin.release)
+    if early:
+        renew(draft)
     named = origin.comm is not None
     return ParsedReport(
         kind=draft.kind,
@@ -85,7 +89,7 @@ def build(draft: Draft) -> ParsedReport | None:
         backtrace=tuple(line.frame for line in draft.trace if line.frame is not None),
         missing=missing(draft, named=named, release=origin.release),
         extra=_extra(draft),
-        layout=_layout(draft),
+        layout=replace(_layout(draft), early=early, undecided=undecided(draft, origin.release)),
     )
 
 
@@ -97,6 +101,9 @@ def _kind(draft: Draft) -> str:
         return "circular"
     if "nesting" in draft.found or draft.cpus == 1:
         return "recursive"
+    if "new" in draft.locks and "held" in draft.locks:  # a class taken twice is never a cycle's
+        same = draft.locks["new"].name == draft.locks["held"].name
+        return "recursive" if same else "circular"
     if "context" in draft.found:
         return "wait_context"
     return "nested_not_taken" if "nest" in draft.found else "unknown"

@@ -30,7 +30,14 @@ QUOTED_PRINTABLE = re.compile(
     r"=3D=3D=3D|=20\r?\n|=C2=A0|=3D[0-9]|^[^\n]{70,74}[^=\n]=\r?$", re.MULTILINE
 )
 RULER_QUOTED = re.compile(r"={6,}\r?(?:\n|$)")
-UNCLEAN = re.compile(r"[\r\t\x1b\xa0&]|\^M|#01|=3D")
+INNER_STAMP = re.compile(r"(?<=\S) ?(?=\[ {1,6}\d{1,6}\.\d{6}\][ \[]|\[\d{5,6}\.\d{6}\] )")
+GLUED_RULER = re.compile(r"(={26,60})(?=(?:\[ )?(?:WARNING|INFO|BUG): )")
+TERMINAL_WRAP = re.compile(r"(?<=\S) {80,}(?=\S)")
+UNCLEAN = re.compile(
+    r"[\r\t\x1b\xa0&]|\^M|#01|=3D|={26}[WIB\[]| {80}|\S ?\[ {1,6}\d{1,6}\.\d{6}\]"
+    r"|\S ?\[\d{5,6}\.\d{6}\] "
+)
+PREFIX_END = frozenset(">;|)")
 ANSI = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]")
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -80,7 +87,32 @@ def cleaned(raw: str) -> str:
         line = ENTITY.sub(lambda match: ENTITIES.get(match[1], match[0]), line)
     if "#01" in line:
         line = line.replace("#011", "\t").replace("#012", "\r")
+    if " " * 80 in line:
+        line = TERMINAL_WRAP.sub("", line)
+    if "==" in line:
+        line = GLUED_RULER.sub(_ruler, line)
+    if "] " in line:
+        line = INNER_STAMP.sub(_broken, line)
     return line.replace("\xa0", " ").expandtabs(8)
+
+
+def _broken(match: re.Match[str]) -> str:
+    """A line's end before a stamp inside: a mailer filled the lines, or two tasks printed."""
+    whole, at = match.string, match.start()
+    syslog = whole[at - 1] == ":" and "kern" in whole[:at]
+    if syslog or whole[at - 1] in PREFIX_END:
+        return match[0]
+    return f"\r{_quoting(whole)}"
+
+
+def _ruler(match: re.Match[str]) -> str:
+    """A ruler whose line's end was lost."""
+    return f"{match[0]}\r{_quoting(match.string)}"
+
+
+def _quoting(line: str) -> str:
+    """The marks of mail quoting that a line begins with: its second half is as deep."""
+    return line[: len(line) - len(line.lstrip(" >"))].rstrip(" ") + " " if ">" in line[:8] else ""
 
 
 def unquoted_printable(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
@@ -100,5 +132,8 @@ def unquoted_printable(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
 
 
 def _bytes(match: re.Match[str]) -> str:
-    digits = match[0].replace("=", "")
-    return bytes.fromhex(digits).decode("utf-8", errors="replace")
+    data = bytes.fromhex(match[0].replace("=", ""))
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:  # of a mail in an older character set, as most hard blanks are
+        return data.decode("latin-1")

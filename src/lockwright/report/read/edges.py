@@ -107,6 +107,8 @@ def _chain_edges(draft: Draft) -> list[Raw]:
 
 def class_among(names: list[str], printed: str) -> str:
     """A lock's class: its printed name, but for what a print function added to it."""
+    if printed in names:
+        return printed
     return next((name for name in names if same_class(printed, name)), printed)
 
 

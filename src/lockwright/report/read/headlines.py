@@ -13,6 +13,7 @@ FIXED = {
     "possible recursive locking detected": "recursive",
     "possible recursive locking deadlock detected!": "recursive",
     "inconsistent lock state": "inconsistent",
+    "illegal lock usage!": "inconsistent",
     "possible irq lock inversion dependency detected": "irq_inversion",
     "Invalid wait context": "wait_context",
     "bad unlock balance detected!": "bad_unlock",
@@ -39,14 +40,17 @@ KINDS = frozenset(FIXED.values()) | {
 RULED = KINDS - {"sleeping", "sched_atomic", "workqueue_leak", "limit", "unregistered_key"}
 LEAD = re.compile(r"(?:\[ ?)?(?:WARNING|INFO|BUG|ERROR): ")
 ORDER = re.compile(
-    r"((?:HARD|SOFT)IRQ(?:-READ)?|RECLAIM_FS(?:-READ)?)-safe -> \1-unsafe lock order detected"
+    r"((?:HARD|SOFT)IRQ(?:-READ)?|RECLAIM_FS(?:-READ)?|(?:hard|soft)(?:-read)?)-safe"
+    r" -> \1-unsafe lock order detected"
 )
 STILL = re.compile(r"(.{1,64}/\d{1,9}) still has locks held!$")
 KEY = re.compile(r"key (\S{1,18}) (?:has not been registered|not in \.data)!$")
 LIMIT = re.compile(r"(MAX_[A-Z_]{4,40}) too low!?$|(looking up invalid subclass: \d{1,9})$")
 DEPT = "DEPT: Circular dependency has been detected."
 SLEEPING = "BUG: sleeping function called from invalid context at"
+OLD_SLEEPING = "Debug: sleeping function called from invalid context at"
 ATOMIC = "BUG: assuming atomic context at"
+SLEEPINGS = (SLEEPING, OLD_SLEEPING, ATOMIC)
 SCHEDULING = "BUG: scheduling while atomic: "
 LEAKED = ("BUG: workqueue leaked atomic, lock or RCU: ", "BUG: workqueue leaked lock or atomic: ")
 BLOCKING = "do not call blocking ops when !TASK_RUNNING"
@@ -60,7 +64,7 @@ def headline(text: str) -> str | None:
     """The kind of the report that this line (without blanks around) begins; None if it is none."""
     if text[0] not in FIRSTS or len(text) > LONGEST:
         return None
-    if text.startswith((SLEEPING, ATOMIC)):
+    if text.startswith(SLEEPINGS):
         return "sleeping"
     if text.startswith(SCHEDULING):
         return "sched_atomic"

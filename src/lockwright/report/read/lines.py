@@ -15,24 +15,37 @@ from dataclasses import dataclass
 LENGTH_MAX = 4096
 """printk() never prints a longer line; symbolised ones stay far below."""
 
-QUOTE = re.compile(r"(?:[ ]{0,3}[A-Za-z]{0,3}>(?![=\-])[ ]?|\|(?:[ ]|$))+")
-LEVEL = re.compile(r"<\d{1,3}>")
+QUOTE = re.compile(r"(?:[ ]{0,3}(?:>|[A-Za-z]{1,3}>(?=[ >]))(?![=\-])[ ]?|\|(?:[ ]|$))+")
+LEVEL = re.compile(r" {0,2}<\d{1,3}>")
 KMSG = re.compile(r"\d{1,4},\d{1,12},\d{1,16},[-c+](?:,[^;]{0,60})?;")
 CALLER_FIELD = re.compile(r"caller=([TC]\d{1,8})")
 DMESG_LEVEL = re.compile(
     r"(?:kern|user|daemon|auth|syslog|local\d) {0,4}: {0,2}"
     r"(?:emerg|alert|crit|err|warn|notice|info|debug) {0,3}: ?"
 )
+TIME = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+MONTH = r"(?:[^\W\d_]{3,5}\.?|\d{1,2}月)"
 DATE = (
-    r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-    r"|(?:Mon |Tue |Wed |Thu |Fri |Sat |Sun )?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
-    r"(?:[.,]\d{1,9})?(?: \d{4})?)"
+    rf"(?:\d{{4}}(?:-\d\d-|/\d\d/)\d\d(?:T|,? ){TIME}(?:Z|[+-]\d\d:?\d\d)?"
+    rf"|(?:[A-Z][a-z]{{2}} )?{MONTH} [ \d]\d {TIME}(?: \d{{4}})?)"
 )
 DATED = re.compile(rf"{DATE} ?")
-DATED_IN_BRACKETS = re.compile(rf"\[{DATE}\] ?")
+DATED_IN_BRACKETS = re.compile(
+    rf"\[(?:{DATE}|{TIME}|[A-Z][a-z]{{2}} {{1,2}}\d{{1,2}} \d\d:\d\d"
+    r"| {0,6}\+\d{1,6}\.\d{6}| )\] ?"
+)
 KERNEL = re.compile(r"(?:[\w.:@-]{1,64} )?kernel(?:\[\d{1,7}\])?: ?")
+HOST = re.compile(r"[\w.:@-]{1,64} (?=\d{1,4},\d{1,12},\d{1,16},[-c+])")
 STAMP = re.compile(r"\[ {0,8}\d{1,9}\.\d{3,9}(?: {0,2}[<(][ .\d+]{1,16}[>)])? ?\]")
 CALLER = re.compile(r" ?\[ {0,8}([TC]) {0,6}(\d{1,8})\]")
+VENDOR = re.compile(
+    r" {0,2}(?:\[ {0,2}\d{1,2}: {0,15}[^\[\]]{1,20}: {0,6}(\d{1,8})\]"
+    r"|[.-]?\(\d{1,2}\)\[(\d{1,8}):[^\[\]]{1,20}\]"
+    r"|\[pid:(\d{1,8}),[^\[\]]{1,40}\])"
+)
+"""What phones' and boards' kernels put after the stamp: the CPU, the task and its number."""
+INDENTED = re.compile(r" {0,8}`{0,3} {0,8}(?=\[ {0,8}\d{1,9}\.\d{3,9}[ \]]|\[ \])")
+"""A whole log may be indented, or begin with the mark of a piece of program text."""
 PREFIXES_MAX = 8
 
 
@@ -94,8 +107,8 @@ def _unquoted(raw: str) -> tuple[int, int]:
 def _may_have_prefix(raw: str, start: int) -> bool:
     """All prefixes begin with a bracket, a digit, or a word before a colon."""
     first = raw[start : start + 1]
-    if first == " ":
-        return raw.startswith("[", start + 1)
+    if first in " `":
+        return INDENTED.match(raw, start) is not None or raw.startswith(" [", start)
     return first in "[<" or first.isdigit() or (first.isalpha() and ":" in raw)
 
 
@@ -111,19 +124,23 @@ def _after_prefix(raw: str, start: int) -> tuple[int, str | None, bool]:
     at, caller, stamp = start, None, False
     for _ in range(PREFIXES_MAX):
         begin = at
-        if raw.startswith(" ", at) and at == start and raw[at : at + 2].strip() == "[":
-            at += 1
+        if at == start and raw[at : at + 1] in (" ", "`"):
+            indent = INDENTED.match(raw, at)
+            at = indent.end() if indent is not None else at
         match = STAMP.match(raw, at)
         if match is not None:
             at, stamp = match.end(), True
             who = CALLER.match(raw, at)
             if who is not None:
                 at, caller = who.end(), who[1] + who[2]
+            vendor = VENDOR.match(raw, at)
+            if vendor is not None:
+                at, caller = vendor.end(), f"T{vendor[1] or vendor[2] or vendor[3]}"
             at = _one_blank(raw, at)
             continue
-        at = begin
         found = _other_prefix(raw, at)
         if found is None:
+            at = begin
             break
         at, who_printed = found
         stamp, caller = True, who_printed or caller
@@ -143,7 +160,7 @@ def _other_prefix(raw: str, at: int) -> tuple[int, str | None] | None:
     bare = CALLER.match(raw, at)
     if bare is not None:
         return _one_blank(raw, bare.end()), bare[1] + bare[2]
-    for prefix in (LEVEL, DMESG_LEVEL, DATED_IN_BRACKETS, DATED, KERNEL):
+    for prefix in (LEVEL, DMESG_LEVEL, DATED_IN_BRACKETS, DATED, KERNEL, HOST):
         match = prefix.match(raw, at)
         if match is not None:
             return match.end(), None

@@ -21,7 +21,9 @@ LOCK_ADDRESS = re.compile(r" *([0-9a-fA-F]{8}|[0-9a-fA-F]{16}|\(ptrval\)|_*ptrva
 RELEASED = "<RELEASED>"
 WHO = re.compile(r"(.{0,64})/(-?\d{1,9})$", re.DOTALL)
 IRQS = re.compile(r" ?\[HC(\d)\[(\d{1,10})\]:SC(\d)\[(\d{1,10})\]:HE(\d):SE(\d)\]$")
-AT = ("at:",)
+AT = "at:"
+RUBBISH_MAX = 3
+"""A terminal too narrow shows the last character of a line behind what fits."""
 
 
 def parse_who(text: str) -> tuple[str, int] | None:
@@ -83,7 +85,7 @@ def parse_lock(text: str) -> ParsedLock | None:
     if not rest:
         return lock
     if not rest.startswith(AT):
-        return None
+        return lock if AT.startswith(rest) or len(rest) < RUBBISH_MAX else None
     place = rest[3:].strip()
     frame = scan_frame(place)
     return replace(lock, at=frame[0]) if frame is not None else lock

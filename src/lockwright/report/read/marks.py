@@ -49,19 +49,19 @@ RELEASE = re.compile(
     r"(.{1,80}?) is trying to (?:release|contend) lock \((.{0,512})\) ?at:$", re.DOTALL
 )
 FREED = re.compile(
-    r"(.{1,80}?) is freeing memory ([0-9a-fA-Fx]{4,18})-([0-9a-fA-Fx]{4,18}),"
+    r"(.{1,80}?) is freeing memory (?:([0-9a-fA-Fx]{4,18})-([0-9a-fA-Fx]{4,18})|\.\.\.),"
     r"(?: with a lock still held there!)?$"
 )
 SAFE = re.compile(r"but this new dependency connects a ([\w-]{4,24}?)(?:-irq)?-safe lock:$")
 UNSAFE = re.compile(r"to a ([\w-]{4,24}?)(?:-irq)?-unsafe lock:$")
-BECAME = re.compile(r"\.\.\. which became ([\w-]{4,24}?)(?:-irq)?-(safe|unsafe) at:$")
+BECAME = re.compile(r"\.{2,3} which became ([\w-]{4,24}?)(?:-irq)?-(safe|unsafe) at:$")
 OTHER = re.compile(
     r"but this lock (took|was taken by) another, ([\w-]{4,24})-(safe|unsafe) lock in the past:$"
 )
 SAFE_DUMP = re.compile(r"the dependencies between [\w-]{4,24}-safe lock and the holding lock:$")
 OLD_DUMP = re.compile(r"the [\w-]{4,24}-(safe|unsafe) lock's dependencies:$")
 UNSAFE_DUMP = re.compile(r"and [\w-]{4,24}-unsafe lock:$")
-USAGES = re.compile(r"inconsistent \{([^{}]{1,40})\} -> \{([^{}]{1,40})\} usage\.$")
+USAGES = re.compile(r"(?:inconsistent|illegal) \{([^{}]{1,40})\} -> \{([^{}]{1,40})\} usage\.$")
 REGISTERED = re.compile(r"\{([^{}]{1,40})\} state was registered at:$")
 COMPARED = re.compile(r"and the lock comparison function returns (-?\d{1,10}):$")
 EVENTS = re.compile(r"irq event stamp: (\d{1,16})$")
@@ -74,8 +74,10 @@ TURNED_OFF = "INFO: lockdep is turned off."
 STARTS = (
     "-> #",
     "... which",
+    ".. which",
     "{",
     "inconsistent {",
+    "illegal {",
     "irq event",
     "hardirqs last",
     "softirqs last",
@@ -154,7 +156,8 @@ def _freed(draft: Draft, body: str) -> bool:
     match = FREED.match(body)
     if match is None or not take_who(draft, match[1]):
         return False
-    draft.extra["memory"] = (match[2], match[3])
+    if match[2]:
+        draft.extra["memory"] = (match[2], match[3])
     draft.begin("new")
     return True
 

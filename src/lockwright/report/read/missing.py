@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from lockwright.report.read.draft import Draft
+from lockwright.report.read.early import before, is_early
 from lockwright.report.read.headlines import RULED
 
 Check: TypeAlias = Callable[[Draft], str | None]
@@ -189,6 +190,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "limit": (_backtrace,),
     "chain_collision": (_backtrace,),
 }
+FIRST_SCENARIOS = (3, 0, 0)
 NAMELESS = frozenset({"dept", "unregistered_key", "limit"})
 
 
@@ -201,7 +203,12 @@ def missing(draft: Draft, *, named: bool, release: str | None) -> tuple[str, ...
         found.append("the line that names the kernel is missing")
     if not named and draft.kind not in NAMELESS:
         found.append("the task is not named")
+    bare = "scenario" not in draft.found and (
+        before(release, FIRST_SCENARIOS) or is_early(draft, release)
+    )
     for check in CHECKS[draft.kind]:
+        if check is SCENARIO and bare:
+            continue
         sentence = check(draft)
         if sentence is not None:
             found.append(sentence)

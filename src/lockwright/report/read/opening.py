@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 from lockwright.report.read.draft import Draft
+from lockwright.report.read.early import state_name
 from lockwright.report.read.headlines import (
-    ATOMIC,
     KEY,
     LEAKED,
     LIMIT,
     ORDER,
     SCHEDULING,
-    SLEEPING,
+    SLEEPINGS,
     STILL,
     bare_headline,
     headline,
@@ -20,8 +20,8 @@ from lockwright.report.read.headlines import (
     is_ruler,
 )
 from lockwright.report.read.locks import parse_who
-from lockwright.report.read.marks import FREED, RELEASE, mark
-from lockwright.report.read.parts import IDENT
+from lockwright.report.read.marks import FREED, RELEASE, USAGES, mark
+from lockwright.report.read.parts import IDENT, take
 from lockwright.report.read.stream import Logical, Stream
 
 ORPHANS = (
@@ -38,6 +38,10 @@ LEAKED_TASK = re.compile(
     r"(.{1,64})\[(\d{1,9})\]$|(.{1,64})/0x([0-9a-f]{1,8})/(\d{1,9})$", re.DOTALL
 )
 FILE_LINE = re.compile(r"(\S{1,250}:\d{1,7})$")
+MISUSE = re.compile(
+    r"\S{1,200}:\d{1,7} (?:suspicious rcu_\w{1,40}\(\) usage!"
+    r"|RCU-list traversed in non-reader section!!)$"
+)
 BARE = frozenset({"sleeping", "sched_atomic", "workqueue_leak", "unregistered_key", "limit"})
 
 
@@ -47,6 +51,8 @@ def orphan(body: str, *, inside: bool) -> str | None:
     `inside`: another one is being read, so that only the sentence that names a task counts.
     """
     last = body[-1]
+    if last == "." and not inside and USAGES.match(body):
+        return "inconsistent"
     if last not in ":!":
         return None
     for end, kind in ORPHANS:
@@ -54,6 +60,8 @@ def orphan(body: str, *, inside: bool) -> str | None:
             return kind
     if body == CHAIN and not inside:
         return "circular"
+    if not inside and MISUSE.match(body):
+        return "rcu"
     if RELEASE.match(body):
         return "bad_unlock"
     return "held_freed" if FREED.match(body) else None
@@ -81,7 +89,7 @@ def open_draft(kind: str, line: Logical, body: str, stream: Stream) -> Draft:
             draft.comm, draft.pid = who
     if kind == "irq_order":
         match = ORDER.fullmatch(bare_headline(body))
-        draft.extra["state"] = match[1] if match is not None else None
+        draft.extra["state"] = state_name(match[1]) if match is not None else None
     return draft
 
 
@@ -93,7 +101,8 @@ def _without_headline(kind: str, line: Logical, body: str, stream: Stream) -> Dr
         if IDENT.match(ident) and "ainted" in ident:
             draft.ident, draft.first = [ident], before[-2].first
             draft.rulers[1] = len(before[-1].text.strip())
-    mark(draft, body)
+    if not mark(draft, body):
+        take(draft, line.text, body)
     return draft
 
 
@@ -101,7 +110,7 @@ def _from_headline(draft: Draft, body: str) -> None:
     """What the headlines of the short reports say themselves."""
     draft.found.add("ruler")
     if draft.kind == "sleeping":
-        lead = SLEEPING if body.startswith(SLEEPING) else ATOMIC
+        lead = next(lead for lead in SLEEPINGS if body.startswith(lead))
         match = FILE_LINE.match(body[len(lead) :].strip())
         draft.extra["place"] = match[1] if match is not None else None
     elif draft.kind == "sched_atomic":

@@ -137,7 +137,8 @@ class Layout:
 
     `rulers` are the lengths of both rulers.  `gaps` has, by part, the empty lines before it, and
     `indent` that of the chain's frames, `held_indent` that of the held locks; `columns` is where
-    the second CPU's locks begin.
+    the second CPU's locks begin.  `early`: its usage characters are those of 2.6.18 to 2.6.29;
+    `undecided`: whether they are, cannot be told.
     """
 
     rulers: tuple[int, int] = (0, 0)
@@ -146,6 +147,8 @@ class Layout:
     indent: int = 7
     held_indent: int = 1
     columns: int = 31
+    early: bool = False
+    undecided: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from lockwright.report.read.frames import parse_frame, scan_frame
 from lockwright.report.read.headlines import is_dashes
 from lockwright.report.read.locks import NUMBER, parse_class, parse_lock, scan_class
 from lockwright.report.read.marks import INLINED_MAX, take_lock
-from lockwright.report.read.trace import HEADERS, solid, take_trace
+from lockwright.report.read.trace import HEADERS, bare_start, solid, take_trace
 
 Handler: TypeAlias = Callable[[Draft, str, str], bool]
 
@@ -49,14 +49,20 @@ BARE_KINDS = frozenset(
 )
 
 
+DOTTED = re.compile(r"^\.{2,3} +(?=\[)")
+DOTS = ("...", "..")
+"""Before the chain of an unsafe lock; old kernels print the first frame on that line, and mail
+may lose a dot at the beginning of a line."""
+
+
 def take_frame(draft: Draft, text: str, body: str) -> bool:
     """A frame of the call chain that is being read."""
     if draft.frames is None:
         return False
-    frame = parse_frame(body)
+    frame = parse_frame(DOTTED.sub("", body))
     indent = len(text) - len(text.lstrip())
     if frame is None or not (solid(frame) or indent >= CHAIN_INDENT):
-        return body == "..."
+        return body in DOTS
     if draft.part == "entries" and draft.indent is None:
         draft.indent = indent
     draft.frames.append(frame)
@@ -334,7 +340,9 @@ def _anywhere(draft: Draft, text: str, body: str) -> bool:
         return True
     if draft.part in OWN_TRACE or draft.kind in BARE_KINDS:
         if not body.startswith(HEADERS):
-            return False
+            frame = parse_frame(body) if draft.kind in BARE_KINDS else None
+            if frame is None or not bare_start(draft, frame):
+                return False
         draft.begin("backtrace")
         return take_trace(draft, text, body)
     return False

@@ -10,6 +10,9 @@ print_circular_lock_scenario().
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from lockwright.report.read.early import turned
 from lockwright.report.read.frames import format_frame
 from lockwright.report.read.locks import format_class, format_lock
 from lockwright.report.read.parsed import ParsedEntry, ParsedLock, ParsedReport
@@ -26,6 +29,8 @@ def print_report(report: ParsedReport) -> str:
     """
     if report.kind != "circular":
         raise ValueError(f"only circular reports are printed again, not {report.kind}")
+    if report.layout.early:
+        report = _as_it_was(report)
     who = f"{report.comm}/{report.pid}"
     lines = _head(report)
     if report.new_lock is not None:
@@ -44,6 +49,21 @@ def print_report(report: ParsedReport) -> str:
         lines += [*_gap(report, "held_list"), *_held(report, who)]
     lines += [*_part(report, "backtrace", "stack backtrace:"), *_trace(report)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _as_it_was(report: ParsedReport) -> ParsedReport:
+    """With the usage characters that its kernel printed."""
+    return replace(
+        report,
+        new_lock=_turned(report.new_lock),
+        held_lock=_turned(report.held_lock),
+        held=tuple(replace(lock, usage=lock.usage and turned(lock.usage)) for lock in report.held),
+        chain=tuple(replace(at, usage=at.usage and turned(at.usage)) for at in report.chain),
+    )
+
+
+def _turned(lock: ParsedLock | None) -> ParsedLock | None:
+    return lock and replace(lock, usage=lock.usage and turned(lock.usage))
 
 
 def _part(report: ParsedReport, part: str, sentence: str) -> list[str]:

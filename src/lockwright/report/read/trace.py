@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from lockwright.report.read.draft import Draft
+from lockwright.report.read.early import before
 from lockwright.report.read.frames import parse_frame
 from lockwright.report.read.parsed import ParsedFrame, TraceLine
 
@@ -28,6 +29,8 @@ INSIDE = re.compile(
 )
 AFRESH = ("Hardware name", "Workqueue:", "Call Trace:", "Call trace:", "Backtrace:")
 ENDS = ("</TASK>",)
+FIRST_HEADERS = (3, 10, 0)
+PRINTERS = ("show_trace", "show_stack", "dump_stack", "dump_trace", "unwind_backtrace")
 HEADER_PID = re.compile(r"(?:PID|Pid): (\d{1,9})")
 HEX = re.compile(r"[0-9a-f<>() ]{1,120}$")
 
@@ -61,11 +64,21 @@ def take_trace(draft: Draft, text: str, body: str) -> bool:
         return True
     frame = parse_frame(body)
     if frame is not None and solid(frame):
-        if not draft.trace:  # of another CPU, whose backtrace comes in between
+        if not draft.trace and not bare_start(draft, frame):  # of another CPU's, in between
             return False
         draft.trace.append(TraceLine(indent, frame, body))
         return True
     return _wrapped(draft, body)
+
+
+def bare_start(draft: Draft, frame: ParsedFrame) -> bool:
+    """A backtrace may begin here without a header, as dump_stack() of i386 and ARM printed it
+    before 3.10; where the kernel is not known, with the function that prints it."""
+    if frame.address is None:
+        return False
+    if draft.ident:
+        return before(draft.ident[0], FIRST_HEADERS)
+    return frame.function.startswith(PRINTERS)
 
 
 def _again(draft: Draft, body: str) -> bool:

@@ -11,9 +11,8 @@ import re
 
 from lockwright.report.read.frames import FILE, FILES, MARK, MODULE, scan_frame
 from lockwright.report.read.headlines import (
-    ATOMIC,
     LEAD,
-    SLEEPING,
+    SLEEPINGS,
     begins_headline,
     headline,
     is_dashes,
@@ -31,6 +30,8 @@ COMPLETE_CPU = re.compile(r"ainted.* #\S|ainted: .{1,60} \d\S{3,} ")
 OPEN_SENTENCE = re.compile(
     r"/\d{1,9} is (?:freeing memory|trying to (?:release|contend) lock)(?: |$)"
 )
+IN_ATOMIC = "in_atomic(): "
+"""Without the blank it is a kernel of before 2.6.28, which names no task there."""
 OPENERS = frozenset("#(-_0123456789abcdefABCDEF")
 ATTRIBUTE_STARTS = frozenset("[(?./")
 AFTER_CPU = ("Hardware name", "Call ", "Workqueue", "Backtrace", "Tainted:", "[", "task:", "Stack")
@@ -103,7 +104,7 @@ def continued(text: str, following: str) -> str | None:
 
 
 def _takes_attributes(body: str) -> bool:
-    if body.startswith((SLEEPING, ATOMIC)):
+    if body.startswith(SLEEPINGS):
         return True
     place = body.rpartition("at: ")[2] if "at: " in body else body
     if "last " in body and "):" in body:
@@ -150,6 +151,8 @@ def _class_goes_on(rest: str, after: str, *, usage: bool, headed: bool, entry: b
         return not (usage and rest.endswith(":"))
     if usage:
         return rest.endswith("->") or after.startswith((", at:", "at:", ",", "-> (", "{", "-{"))
+    if headed and ": " in after and "){" not in after:  # another message of the same CPU's
+        return False
     return headed or after.startswith((")", "{", "at:"))
 
 
@@ -188,9 +191,9 @@ def _of_words(text: str, body: str, after: str) -> str | None:
         return joined
     if body.startswith("CPU: ") and not COMPLETE_CPU.search(body):
         return None if after.startswith(AFTER_CPU) or _starts_item(after) else joined
-    if body.startswith("in_atomic():") and (", name: " not in body and ", name:" not in body):
+    if body.startswith(IN_ATOMIC) and (", name: " not in body and ", name:" not in body):
         return joined
-    if body.startswith("in_atomic():") and body.endswith("name:"):
+    if body.startswith(IN_ATOMIC) and body.endswith("name:"):
         return joined
     if body.startswith(("WARNING: ", "[ ")) and begins_headline(body):
         return joined if headline(joined.strip()) else None
