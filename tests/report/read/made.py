@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 
 from hypothesis import strategies as st
@@ -37,7 +38,7 @@ ALPHABET = "abcXYZ019_&*.()[]#/:-> ,+"
 def _is_name(text: str) -> bool:
     """No blanks around, nothing that quotes, that a scenario uses between names, or that syslog
     writes for a tab (no class is called x#011: its number begins with no zero)."""
-    strange = "-->" in text or "#01" in text or text[:1] in ">|"
+    strange = "-->" in text or "#01" in text or re.match(r"[>|]|[A-Za-z]{1,3}>", text)
     return text == text.strip() != "" and not strange
 
 
