@@ -93,8 +93,8 @@ def bad_unlock(report: ParsedReport) -> list[str]:
     same = [lock.name for lock in report.held if lock.name.split("#")[0] == released]
     if same:
         said.append(
-            f"What it holds of a similar name, {', '.join(same)}, is another lock of that class, "
-            "or was taken outside the interrupt that releases it now, or before it."
+            f"It holds {', '.join(same)}: that is another lock, or it was taken outside an "
+            "interrupt which now releases it."
         )
     return said
 
