@@ -32,6 +32,9 @@ SLOW = (
     "tests/kernel/test_litmus.py::*exponential_bug(1)-*",
     "tests/kernel/test_lock_dependence.py::test_dpor_finds_each_trace_of_a_random*",
     "tests/kernel/test_map_dependence.py::test_dpor_finds_each_trace_and*",
+    "tests/scenarios/test_eventfs_v3.py::test_a_listing_misses_a_file*",
+    "tests/scenarios/test_eventfs_v3.py::test_closing_a_directory_puts*",
+    "tests/scenarios/test_eventfs_v4.py::test_a_directory_is_found_after_its_removal*",
     "tests/model/test_tracing_explored.py::test_of_two_who_make_an_instance*",
 )
 """Patterns of the tests that take more than some three seconds, and whose like runs without them:
