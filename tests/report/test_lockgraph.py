@@ -334,6 +334,7 @@ def spoilt(**fields: Value) -> str:
         (spoilt(classes=[{"name": "A"}]), "malformed lock graph: KeyError: 'usage'"),
         ("<graphml", "malformed GraphML"),
         ("<graphml></graphml>", "malformed GraphML"),
+        ('<graphml><key id="d0" for="graph"/></graphml>', "malformed GraphML"),
         ('<!DOCTYPE x [<!ENTITY a "b">]><graphml/>', "it defines entities"),
     ],
 )

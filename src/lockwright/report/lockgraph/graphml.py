@@ -8,6 +8,7 @@ in the graph's order.
 from __future__ import annotations
 
 import json
+import warnings
 from xml.etree.ElementTree import ParseError
 
 from lockwright.core.errors import UsageError
@@ -50,14 +51,16 @@ def graph_from_graphml(text: str) -> LockGraph:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise UsageError("malformed GraphML: it defines entities")
     try:
-        read = networkx.parse_graphml(text)
+        with warnings.catch_warnings():  # what networkx would guess at, we have not written
+            warnings.simplefilter("error", UserWarning)
+            read = networkx.parse_graphml(text)
         data = json.loads(read.graph["facts"])
         data["classes"] = [json.loads(facts) for _, facts in read.nodes(data="facts")]
         edges = sorted(read.edges(data=True), key=lambda edge: edge[2]["place"])
         data["edges"] = [json.loads(edge["facts"]) for *_, edge in edges]
     except (
         *(AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError),
-        *(ParseError, networkx.NetworkXException),
+        *(UserWarning, ParseError, networkx.NetworkXException),
     ) as error:
         raise UsageError(
             f"malformed GraphML, or not of lockwright: {type(error).__name__}: {error}"
