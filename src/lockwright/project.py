@@ -1,8 +1,9 @@
-"""The project in the current directory: its scenarios, and the version of its model.
+"""The project in the current directory: its scenarios and calls, and the version of its model.
 
 `[tool.lockwright]` of its pyproject.toml says `scenarios = ["stress.scenarios"]`: modules, or
 packages whose modules are all imported, in sorted order.  Each module attribute that is a
-`Scenario` is registered.  `sources` names the directories whose .py files make the version.
+`Scenario` or a `Calls` is registered.  `sources` names the directories whose .py files make the
+version.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import sys
 import tomllib
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
+from lockwright.calls import Calls, is_program
 from lockwright.compose import compose, is_composition
 from lockwright.core.errors import LockwrightError, UsageError
 from lockwright.report.place import place_of
@@ -29,14 +32,17 @@ ENGINE = Path(__file__).parent
 ENGINE_SOURCES = ("core", "kernel")
 CONFIG = "pyproject.toml"
 NAMES_SHOWN_MAX = 12
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Scenarios by name, in order of registration, and the digest of the model's sources."""
+    """Scenarios by name and calls by design, in order of registration, and the digest of the
+    model's sources."""
 
     scenarios: dict[str, Scenario]
     version: str
+    calls: dict[str, Calls] = field(default_factory=dict)
 
     @property
     def designs(self) -> list[str]:
@@ -46,7 +52,8 @@ class Project:
     def select(self, targets: Sequence[str]) -> list[Scenario]:
         """The scenarios that `design:case`, `design` or a glob pattern name; all for no target.
 
-        A name of no scenario may be that of a composition (`compose.py`).
+        A name of no scenario may be that of a composition (`compose.py`) or of a program
+        (`calls.py`).
         Raises UsageError for a target that names none.
         """
         if not targets:
@@ -54,20 +61,34 @@ class Project:
         found: dict[str, Scenario] = {}
         for target in targets:
             matching = [s for s in self.scenarios.values() if _matches(s, target)]
-            if not matching and is_composition(target):
-                matching = [compose(target, self.scenarios)]
+            if not matching and (made := self._made(target)) is not None:
+                matching = [made]
             if not matching:
                 raise UsageError(f"no scenario or design {target!r}; {self._there_is(target)}")
             found.update((scenario.name, scenario) for scenario in matching)
         return list(found.values())
 
     def scenario(self, name: str) -> Scenario:
-        """The scenario, or composition, of exactly this name.  Raises UsageError for none."""
-        if name not in self.scenarios and is_composition(name):
-            return compose(name, self.scenarios)
-        if name not in self.scenarios:
+        """The scenario, composition or program of exactly this name.  Raises UsageError for
+        none."""
+        found = self.scenarios.get(name) or self._made(name)
+        if found is None:
             raise UsageError(f"no scenario {name!r}; {self._there_is(name)}")
-        return self.scenarios[name]
+        return found
+
+    def vocabulary(self, design: str) -> Calls:
+        """The calls of a design.  Raises UsageError if it has none."""
+        if design not in self.calls:
+            known = ", ".join(self.calls) or "none"
+            raise UsageError(f"{design!r} does not say its calls; those that do: {known}")
+        return self.calls[design]
+
+    def _made(self, name: str) -> Scenario | None:
+        """What a name says that no scenario was registered under; None if it says nothing."""
+        design, _, case = name.partition(":")
+        if is_program(case):
+            return self.vocabulary(design).scenario(case)
+        return compose(name, self.scenarios) if is_composition(name) else None
 
     def _there_is(self, name: str) -> str:
         names = list(self.scenarios)
@@ -84,10 +105,12 @@ def load_project(root: Path) -> Project:
     if str(root) not in sys.path[:1]:
         sys.path.insert(0, str(root))
     scenarios: dict[str, Scenario] = {}
+    calls: dict[str, Calls] = {}
     places: dict[str, str] = {}
     for name in names:
         for module in _modules(name, root):
             _register(module, scenarios, places)
+            _register_calls(module, calls)
     if not scenarios:
         raise UsageError(f"this project has no scenario: {', '.join(names)} define none")
     if "sources" in table:
@@ -97,7 +120,7 @@ def load_project(root: Path) -> Project:
                 raise UsageError(f"{CONFIG}: [tool.lockwright] sources: there is no {source!r}")
     else:
         sources = [*(name.partition(".")[0] for name in names), "model", "invariants"]
-    return Project(scenarios, version_of(root, sources))
+    return Project(scenarios, version_of(root, sources), calls)
 
 
 def version_of(root: Path, sources: Sequence[str]) -> str:
@@ -192,16 +215,22 @@ def _place(error: BaseException, root: Path) -> str:
     return ""
 
 
-def _scenarios(module: ModuleType) -> Iterator[Scenario]:
-    """The scenarios among a module's names, and in its lists and tuples, in order."""
+def _listed(module: ModuleType, kind: type[_T]) -> Iterator[_T]:
+    """What is of this kind among a module's names, and in its lists and tuples, in order."""
     for value in vars(module).values():
         for item in value if isinstance(value, (list, tuple)) else (value,):
-            if isinstance(item, Scenario):
+            if isinstance(item, kind):
                 yield item
 
 
+def _register_calls(module: ModuleType, calls: dict[str, Calls]) -> None:
+    for value in _listed(module, Calls):
+        if calls.setdefault(value.design, value) is not value:
+            raise UsageError(f"{value.design} says its calls twice, again in {module.__name__}")
+
+
 def _register(module: ModuleType, scenarios: dict[str, Scenario], places: dict[str, str]) -> None:
-    for value in _scenarios(module):
+    for value in _listed(module, Scenario):
         known, place = scenarios.setdefault(value.name, value), place_of(value.source)
         if known is not value:
             raise UsageError(

@@ -1,0 +1,1 @@
+"""Lockwright in other people's tests: pytest, Hypothesis, trio."""
