@@ -54,6 +54,7 @@ class World:
     for memory whose locks are gone or initialised anew, `on_task_end(task)`.
     `reclaim` are the shrinkers of the world, if it has any (`kernel/reclaim.py`).
     `signals` are those of the world, if it has any (`kernel/signal.py`).
+    `history` writes down the calls of its users, if somebody wants to know (`history.py`).
     `locks` lists all locks, in order of creation, if somebody has put a list there before.
     `booting` tells that the scenario's set-up is being run (`boot.py`).
     `memory` stands between the tasks and their operations if stores can be delayed; None is
@@ -70,6 +71,7 @@ class World:
         "creator",
         "faults",
         "findings",
+        "history",
         "lines",
         "locks",
         "log",
@@ -109,6 +111,7 @@ class World:
         self.addresses = 0
         self.booting = False
         self.faults: Any = None
+        self.history: Any = None
         self.reclaim: Any = None
         self.findings: list[Finding] = []
         self.reached: list[str] = []
@@ -346,6 +349,7 @@ class World:
         self.by_number = []
         self.objects = []
         self.state = None
+        self.history = None
         self.faults = None
         self.reclaim = None
         self.creator = Creator(self.names.root)
