@@ -85,6 +85,7 @@ def checkpoint_text(session: Session) -> str:
         "goals": [goal.as_json() for goal in judge.goals.reached.values()],
         "earlier": _findings(judge.earlier, reports),
         "races": judge.export_races(),
+        "coverage": judge.export_coverage(),
     }
     body = json.dumps(data, separators=(",", ":")) + "\n"
     return f"{HEAD} {VERSION} {_check(body)}\n{body}"
@@ -144,6 +145,8 @@ def resumed(scenario: Scenario, options: Options, checkpoint: Checkpoint) -> Ses
 def kept_options(options: Options) -> dict[str, Value]:
     """The options that make an exploration what it is, as JSON has them."""
     kept = {name: value for name, value in asdict(options).items() if name not in NOT_KEPT}
+    if not options.coverage:
+        del kept["coverage"]  # older checkpoints have none
     as_read: dict[str, Value] = json.loads(json.dumps(kept))
     return as_read
 
@@ -196,6 +199,8 @@ def _enter(session: Session, data: dict[str, Value]) -> None:
     judge.earlier = _found(data["earlier"], reports)
     if judge.races is not None:
         judge.races.restore(data["races"])
+    if judge.covering is not None:
+        judge.covering.add(data["coverage"])
     for entry in data["goals"]:
         goal = Reached.from_json(entry)
         if goal.sentence not in judge.goals.reached:

@@ -9,14 +9,17 @@ from lockwright.check.deadlock import Deadlock
 from lockwright.check.goals import Goals
 from lockwright.check.held import HeldLocks
 from lockwright.check.leak import Leak
+from lockwright.check.linearizability import Linearizability
 from lockwright.check.promises import Promises
 from lockwright.check.rule import Rule
 from lockwright.check.sections import Sections
+from lockwright.core.coverage import Coverage
 from lockwright.core.finding import Finding
 from lockwright.core.location import Names, Value
 from lockwright.core.result import Result
 from lockwright.core.schedule import Choice, switches
 from lockwright.core.world import World
+from lockwright.covering import Covering
 from lockwright.explore.lasso import LIVENESS, unfinished
 from lockwright.explore.run import Run
 from lockwright.lockdep import Report
@@ -40,11 +43,20 @@ class Judge:
     Invariant: `findings` is in the order of first sight.  `lessons` lists, for each beginning, the
     executions that taught the lock validator something, in order: told of these alone, another
     validator knows the same.  `learned_at` has the numbers of these executions since the last
-    beginning, `seen_at` those of the executions in which each finding was first seen.
+    beginning, `seen_at` those of the executions in which each finding was first seen.  `covering`
+    is there if somebody asked what is covered.
     """
 
-    def __init__(self, scenario: Scenario, rules: Sequence[str], result: Result) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        rules: Sequence[str],
+        result: Result,
+        *,
+        coverage: bool = False,
+    ) -> None:
         self.scenario = scenario
+        self.coverage = coverage
         self.names = tuple(rules)
         self.result = result
         self.earlier: dict[tuple[str, str], Finding] = {}
@@ -71,12 +83,14 @@ class Judge:
             "sections": Sections(),
             "leak": Leak(),
             "promises": Promises(scenario.at_end),
+            "linearizability": Linearizability(),
             "goals": self.goals,
         }
         names = [name for name in RULES if name in self.names]
         self.rules = [held, *(made[name] for name in names if name in made), *self.listening]
         if "data-race" in self.names:
             self.races = DataRaces(self._bare)
+        self.covering = Covering() if self.coverage else None
         self.findings = {}
         self.lessons.append([])
         self.learnt = 0
@@ -97,6 +111,10 @@ class Judge:
         self.earlier = self.all_findings()
         self.result.forget()
         self._begin()
+
+    def world(self, names: Names) -> World:
+        """A fresh world for an execution that will be judged."""
+        return World(names) if self.covering is None else self.covering.world(names)
 
     def never(self) -> list[Finding]:
         """The goals that no execution of a complete exploration reached."""
@@ -131,6 +149,8 @@ class Judge:
         result.steps += len(run.schedule)
         result.steps_longest = max(result.steps_longest, len(run.schedule))
         races = self.races_of(run)
+        if self.covering is not None:
+            self.covering.judge(run)
         if run.sleeping:
             result.sleep_set_blocked += 1
             ended = False
@@ -168,6 +188,18 @@ class Judge:
     def export_races(self) -> dict[str, Value] | None:
         """What was learnt of data races, as JSON; None if they are not judged."""
         return None if self.races is None else self.races.export()
+
+    def export_coverage(self) -> dict[str, Value] | None:
+        """What was covered, as JSON; None if nobody asked."""
+        return None if self.covering is None else self.covering.export()
+
+    def covered(self) -> Coverage | None:
+        """What was covered, with the lock orders; None if nobody asked."""
+        if self.covering is None:
+            return None
+        coverage = self.covering.coverage
+        coverage.lock_orders = dict.fromkeys(self.order.edges())
+        return coverage
 
     def unshown(self) -> list[str]:
         """The places of data races that are predicted, and that no schedule was found for."""

@@ -113,6 +113,13 @@ class LockOrder(Rule):
             for edge in self.validator.edges()
         ]
 
+    def edges(self) -> list[str]:
+        """The same edges in one line each, without where they were seen: `A -> B (-..-)`."""
+        return [
+            f"{edge.held.name} -> {edge.new.name} ({', '.join(edge.types)})"
+            for edge in self.validator.edges()
+        ]
+
     def text(self, finding: Finding) -> str:
         """The finding as the kernel would print it."""
         if isinstance(finding.report, RaceReport):

@@ -10,7 +10,10 @@ from lockwright.core.errors import UsageError
 from lockwright.core.schedule import Choice
 from lockwright.schedule.strategies import MIX, mix_text, parse_mix
 
-RULES = ("deadlock", "lock-order", "sections", "leak", "promises", "goals", "data-race")
+RULES = (
+    *("deadlock", "lock-order", "sections", "leak", "promises", "linearizability", "goals"),
+    "data-race",
+)
 OPERATION, SECTION = GRANULARITIES = ("operation", "section")
 
 
@@ -26,6 +29,7 @@ class Options:
     only what can follow it is explored.  Each finding's schedule is shrunk and compared with runs
     that pass by at most `attempts` executions, after the search and whatever its bounds; 0 leaves
     it as it was found.  `jobs` processes explore, with the same result whatever their number.
+    With `coverage` the result says what was covered.
     """
 
     strategy: str = "dpor"
@@ -42,6 +46,7 @@ class Options:
     prefix: tuple[Choice, ...] = ()
     attempts: int = 0
     jobs: int = 1
+    coverage: bool = False
 
 
 def check_options(options: Options) -> None:

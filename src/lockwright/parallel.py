@@ -72,11 +72,11 @@ class Worker:
     def _new_judge(self) -> Judge:
         scenario = self.scenario
         blank = Result(scenario.name, scenario.title, {}, self.options.strategy)
-        return Judge(scenario, self.options.rules, blank)
+        return Judge(scenario, self.options.rules, blank, coverage=self.options.coverage)
 
     def make(self, names: Names) -> World:
         """A world that the rules listen to."""
-        world = World(names)
+        world = self.judge.world(names)
         self.judge.begin(world)
         self.scenario.set_up(world)
         return world
@@ -138,6 +138,7 @@ def _told(judge: Judge) -> dict[str, Value]:
         ],
         "goals": [goal.as_json() for goal in judge.goals.reached.values()],
         "races": judge.export_races(),
+        "coverage": judge.export_coverage(),
     }
 
 
@@ -153,6 +154,8 @@ def absorb(make: Callable[[Names], World], judge: Judge, told: Value) -> None:
     judge.goals.merge(Reached.from_json(goal) for goal in told["goals"])
     if judge.races is not None:
         judge.races.add(told["races"])
+    if judge.covering is not None:
+        judge.covering.add(told["coverage"])
 
 
 def _absorb_findings(make: Callable[[Names], World], judge: Judge, told: Value) -> None:

@@ -23,6 +23,7 @@ from lockwright.explore.plain import PlainSearch
 from lockwright.explore.rounds import Rounds
 from lockwright.explore.run import MakeWorld, Run
 from lockwright.options import OPERATION, Options, check_name
+from lockwright.schedule.coverage import PIECE
 from lockwright.schedule.mix import Mix
 from lockwright.schedule.sampler import Sampler
 from lockwright.schedule.strategies import mix, parse_mix, sampler
@@ -78,7 +79,7 @@ class Strategy:
     exhaustive: bool = False
 
 
-RANGE = 256
+RANGE = PIECE
 """How many executions of a random strategy make a piece."""
 
 
@@ -117,7 +118,7 @@ class Sampling:
 
     def export(self) -> State:
         """The number of the next execution."""
-        return {"first": self.oracle.following}
+        return {"first": self.next}
 
 
 def _dpor(worlds: Worlds, options: Options, state: State | None) -> Search:
@@ -175,6 +176,7 @@ STRATEGY = {
     "pos": Strategy("random priorities of steps, drawn anew where they conflict", _sampled),
     "urw": Strategy("each interleaving is as likely as any other", _sampled),
     "surw": Strategy("the same for the order of what is contended", _sampled),
+    "coverage": Strategy("orders of racing events that were not seen yet", _sampled),
     "mix": Strategy("several random ones in turn", _mixed),
     LIVENESS: Strategy(
         "every state, once, and the cycles that can last for ever", _liveness, exhaustive=True

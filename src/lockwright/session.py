@@ -107,7 +107,7 @@ class Session:
             options.strategy,
             model_version=options.version,
         )
-        self.judge = Judge(scenario, options.rules, self.result)
+        self.judge = Judge(scenario, options.rules, self.result, coverage=options.coverage)
         self.world: World | None = None
         self.run: Run | None = None
         self.search: Search | None = None
@@ -117,15 +117,14 @@ class Session:
 
     def make(self, names: Names) -> World:
         """A fresh world with all listeners, ready to run."""
-        return self._made(names, self.judge.begin)
+        return self._made(self.judge.world(names), self.judge.begin)
 
     def _plain(self, names: Names) -> World:
         """A fresh world that no rule listens to."""
-        return self._made(names)
+        return self._made(World(names))
 
-    def _made(self, names: Names, listen: Callable[[World], None] | None = None) -> World:
+    def _made(self, world: World, listen: Callable[[World], None] | None = None) -> World:
         self.world = None
-        world = World(names)
         if listen is not None:
             listen(world)
         self.scenario.set_up(world)
@@ -264,6 +263,7 @@ class Session:
             result.estimated = self.estimate()
         if self.search is not None:
             describe(self.search, self.options, result)
+        result.coverage = self.judge.covered()
         result.unshown = self.judge.unshown()
         result.complete = result.complete and not result.unshown
         # what begins with a prefix is no complete exploration

@@ -68,7 +68,8 @@ def test_the_seed_decides(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "unseen"), [("random", 0), ("pos", 0), ("pct", 8), ("urw", 4), ("surw", 4)]
+    ("name", "unseen"),
+    [("random", 0), ("pos", 0), ("pct", 8), ("urw", 4), ("surw", 4), ("coverage", 20)],
 )
 def test_what_only_measures_is_run_bare_and_not_seen(name: str, unseen: int) -> None:
     assert made_for(oracle_of(name, 7, 5, 20)) == Counter({"own": 5, "bare": unseen})

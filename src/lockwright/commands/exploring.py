@@ -25,6 +25,8 @@ NAMES = (
     *("strategy", "granularity", "seed", "executions", "seconds", "depth", "mix", "bound", "rules"),
     *("jobs", "attempts"),
 )
+COVERAGE = "coverage"
+"""Another one, which some of these commands have (`covering.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ class Asked:
         known = {**checkpoint.options, "rules": tuple(checkpoint.options["rules"])}
         if checkpoint.options.get("strategy") not in EXHAUSTIVE:
             known.update((name, checkpoint.bounds[name]) for name in BOUNDS)
-        kept = {name: known[name] for name in NAMES if name in known and name not in self.given}
+        names = [name for name in (*NAMES, COVERAGE) if name in known and name not in self.given]
+        kept = {name: known[name] for name in names}
         return replace(self, options=replace(self.options, **kept))
 
     def bounded(self) -> Options:

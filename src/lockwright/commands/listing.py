@@ -24,6 +24,7 @@ ABOUT = {
     "sections": "a task that ends inside a read section, or with preemption off",
     "leak": "what was allocated and nobody can reach any more",
     "promises": "what the scenario itself promises of its end",
+    "linearizability": "calls that no order of them explains, by the design's reference",
     "goals": "what some execution of the scenario has to reach",
     "data-race": "conflicting accesses, not both marked, that no synchronisation orders",
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from lockwright.core.coverage import Coverage
 from lockwright.core.errors import UsageError
 from lockwright.core.finding import Finding
 from lockwright.core.goal import Reached
@@ -71,6 +72,7 @@ class Result:
     assumptions: list[str] = field(default_factory=list)
     unshown: list[str] = field(default_factory=list)
     model_version: str = ""
+    coverage: Coverage | None = None
 
     def forget(self) -> None:
         """Count from the beginning."""
@@ -79,13 +81,16 @@ class Result:
         self.outcomes = {}
 
     def as_json(self) -> dict[str, Any]:
-        """The stable JSON form, with a version."""
+        """The stable JSON form, with a version; `coverage` is there if somebody asked for it."""
         data: dict[str, Any] = {"version": VERSION}
         for name in self.__slots__:
             data[name] = getattr(self, name)
         data["verdict"] = self.verdict.value
         data["findings"] = [finding.as_json() for finding in self.findings]
         data["goals"] = [goal.as_json() for goal in self.goals]
+        del data["coverage"]
+        if self.coverage is not None:
+            data["coverage"] = self.coverage.as_json()
         return data
 
     @classmethod
@@ -102,8 +107,10 @@ class Result:
             fields["verdict"] = Verdict(fields["verdict"])
             fields["findings"] = [Finding.from_json(item) for item in fields["findings"]]
             fields["goals"] = [Reached.from_json(item) for item in fields.get("goals", [])]
+            covered = fields.get("coverage")
+            fields["coverage"] = None if covered is None else Coverage.from_json(covered)
             return cls(**fields)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"malformed result: {type(error).__name__}: {error}") from None
 
     def to_text(self) -> str:

@@ -354,6 +354,7 @@ PARTS: dict[type, Callable[[Walk, Value], Parts]] = {
 
 FAMILIES: tuple[tuple[type, Callable[[Walk, Value], Parts]], ...] = (
     (type, Walk.kind),
+    (World, PARTS[World]),
     (Enum, lambda walk, thing: (f"enum {thing.name}", (type(thing),))),
     (list, Walk.container),
     (tuple, Walk.container),

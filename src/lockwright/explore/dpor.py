@@ -96,7 +96,8 @@ class Dpor:
         run = self._execute()
         self._plan(run)
         if self.sections is not None:
-            run.ordered = Ordered(list(self.path.ends), list(self.path.past.before_of))
+            run.ends = list(self.path.ends)
+            run.ordered = Ordered(run.ends, list(self.path.past.before_of))
         self.ended = not self._backtrack()
         return run
 
@@ -242,7 +243,6 @@ class Dpor:
         key = self.path.keys[depth]
         sleep, branches = self.sleep[depth], self.wut[depth]
         arrives = self.path.arrives(depth)
-
         probe = partial(self._footprint, depth)
 
         for choice in range(options):
@@ -287,6 +287,7 @@ class Dpor:
                 self._spread_above(step)
         missed += past.missed
         past.missed, self.analysed, self.planned = [], steps, self.base
+        run.races = races
         for first, step in races:
             self._reverse(first, step)
         for first, step in missed:  # a taker that had a choice had "not now", which leads there
@@ -298,6 +299,7 @@ class Dpor:
                 if self.sections is not None:
                     self.sections.waits(op)
                 for first in past.races_of_blocked(task.number, task.name.done, op):
+                    run.held_off.append((first, task.number))
                     self._let_in(first, task.number, op)
 
     def _reverse(self, first: int, second: int) -> None:
@@ -358,9 +360,7 @@ class Dpor:
         if not sleep and not branches and v.exact:
             insert(branches, v, _unused)
             return
-
         probe = partial(self._footprint, depth)
-
         if not sleep or not asleep(v, sleep, probe):
             insert(branches, v, probe)
 

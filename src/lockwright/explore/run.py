@@ -34,15 +34,21 @@ class Run:
     before does not count; `begins` that it is the first of a piece of the search, which has to
     come out the same whoever explores it.  `ordered(i, j)` says whether entry i happens before
     entry j in the exploration; None where all orders of the log count.
+    `races` has the steps that race in it, as (first, second), where the search finds these out;
+    `held_off` has (first, task's number) for each step that keeps a task waiting for ever.  These
+    steps end before the entries `ends`; None: each is one entry.
     """
 
     __slots__ = (
         "_schedule",
         "begins",
+        "ends",
         "fresh",
+        "held_off",
         "keys",
         "log",
         "ordered",
+        "races",
         "shared",
         "sleeping",
         "world",
@@ -64,6 +70,9 @@ class Run:
         self.fresh = False
         self.begins = False
         self.ordered: Callable[[int, int], bool] | None = None
+        self.races: list[tuple[int, int]] | None = None
+        self.held_off: list[tuple[int, int]] = []
+        self.ends: list[int] | None = None
         self._schedule: list[Choice] = []
 
     def take(self, task: Task, choice: int) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from lockwright.core.errors import UsageError
+from lockwright.schedule.coverage import Coverage
 from lockwright.schedule.mix import Mix, Part, check_parts
 from lockwright.schedule.pct import Pct
 from lockwright.schedule.pos import Pos
@@ -15,12 +16,13 @@ from lockwright.schedule.surw import Surw
 from lockwright.schedule.urw import Urw
 
 SAMPLERS: dict[str, Callable[..., Sampler]] = {
-    sampler.name: sampler for sampler in (RandomWalk, Pct, Pos, Urw, Surw)
+    sampler.name: sampler for sampler in (RandomWalk, Pct, Pos, Urw, Surw, Coverage)
 }
 """Each is called with (seed, executions, first=...)."""
 
-MIX: tuple[Part, ...] = tuple((name, 1) for name in SAMPLERS)
-"""The mix that nobody has said more about: all of them, in equal shares."""
+MIX: tuple[Part, ...] = tuple((name, 1) for name in SAMPLERS if name != Coverage.name)
+"""The mix that nobody has said more about, in equal shares: all of them but the one that has to
+run the executions before it, too."""
 
 SHARE_MAX = 1000
 
