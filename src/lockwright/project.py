@@ -56,6 +56,9 @@ class Project:
         (`calls.py`).
         Raises UsageError for a target that names none.
         """
+        if not targets and not self.scenarios:
+            designs = ", ".join(self.calls)
+            raise UsageError(f"this project has no scenario; it has calls: --scope of {designs}")
         if not targets:
             return list(self.scenarios.values())
         found: dict[str, Scenario] = {}
@@ -111,7 +114,7 @@ def load_project(root: Path) -> Project:
         for module in _modules(name, root):
             _register(module, scenarios, places)
             _register_calls(module, calls)
-    if not scenarios:
+    if not scenarios and not calls:
         raise UsageError(f"this project has no scenario: {', '.join(names)} define none")
     if "sources" in table:
         sources = _strings(table, "sources")

@@ -12,12 +12,14 @@ from pathlib import Path
 import click
 
 from lockwright.checkpoint import Checkpoint, check_resumable, resumed
+from lockwright.commands.covering import covering, print_coverage
 from lockwright.commands.crash import crash_text
 from lockwright.commands.exploring import Asked, exploring
 from lockwright.commands.keeping import Interrupts, Keeper, checkpoint_path, load_checkpoint
 from lockwright.commands.output import FORMATS, Output
 from lockwright.commands.predicting import predicted, predicting, print_predictions
 from lockwright.commands.progress import Meter, tell_result
+from lockwright.commands.scoping import Wanted, check_scopes, scoping
 from lockwright.core.errors import LockwrightError, UsageError
 from lockwright.core.event import value_text
 from lockwright.core.prediction import CONFIRMED, OPEN, Prediction
@@ -46,7 +48,7 @@ WORST_FIRST = (INTERRUPTED, 4, 2, 1, 3, 0)
     multiple=True,
     metavar="NAME=VALUE",
     help="A scenario's parameter.  Each has interrupts=anywhere: handlers on top of any task, too; "
-    "and reclaim=N: so many allocations find memory short.",
+    "reclaim=N: so many allocations find memory short; and signals=TASK+TASK: these get one each.",
 )
 @click.option(
     "--memory",
@@ -64,6 +66,8 @@ WORST_FIRST = (INTERRUPTED, 4, 2, 1, 3, 0)
     help="How often.",
 )
 @click.option("--resume", metavar="FILE", help="Go on with the search of a checkpoint.")
+@scoping
+@covering
 @predicting
 @click.option("--format", "fmt", type=FORMATS, default="text", show_default=True)
 @click.option("-o", "--output", metavar="FILE", help="Write the result there.")
@@ -77,6 +81,7 @@ def check(
     checkpoint: str | None,
     every: float,
     resume: str | None,
+    scope: str | None,
     predict_most: int,
     fmt: str,
     output: str | None,
@@ -96,6 +101,10 @@ def check(
     A search of one scenario can write itself down with --checkpoint FILE, and go on later, with
     the same result, with --resume FILE; what is not given then is as it was.
 
+    With --scope, TARGET is a design that says its calls: each program of them is explored, up to so
+    many tasks and calls a task, and a finding is reported for the smallest program that shows it.
+    --executions bounds each program then, --seconds all together; nothing is predicted beyond.
+
     Exit status: 0 nothing broken and complete, 1 a rule was broken or a predicted deadlock
     confirmed, 2 usage or input error, 3 nothing broken but the bound was reached first, 4 internal
     error or a model that is not deterministic.
@@ -105,6 +114,9 @@ def check(
         given["memory"] = memory
     out = Output(output)
     with redirect_stdout(sys.stderr):
+        wanted = Wanted(scope, targets, given, checkpoint, every, resume)
+        if wanted.any:
+            return check_scopes(wanted, asked, out, fmt=fmt, quiet=quiet)
         path = checkpoint_path(checkpoint, resume)
         saved = load_checkpoint(resume) if resume is not None else None
         project = load_project(Path.cwd())
@@ -298,6 +310,7 @@ class Checking:
             out.say("\n".join(folded(said, out.width)))
         for said in goal_lines(result):
             out.say("\n".join(folded(f"{result.scenario}: {said}", out.width)))
+        print_coverage(out, result)
         printed: dict[tuple[Choice, ...], int] = {}
         for at, finding in enumerate(result.findings, 1):
             out.head(f"finding {at} of {count}: {finding.kind}")
