@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 
 import click
 
@@ -14,10 +13,8 @@ from lockwright.commands.listing import listing
 from lockwright.commands.new import new
 from lockwright.commands.program import program
 from lockwright.commands.replay import replay
+from lockwright.commands.running import print_anything, run_command
 from lockwright.commands.splat import splat
-from lockwright.core.errors import LockwrightError
-
-INTERRUPTED = 130
 
 
 @click.group("lockwright", context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,34 +33,10 @@ for command in (listing, check, replay, program, splat, graph, new):
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command, and end the process with its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+    print_anything()
     sys.exit(run(arguments))
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run a command; errors become one message on standard error and an exit status."""
-    try:
-        status = commands.main(arguments, prog_name="lockwright", standalone_mode=False)
-        return status if isinstance(status, int) else 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return error.exit_code
-    except click.ClickException as error:
-        return _say(" ".join(error.format_message().split()).rstrip("."), error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        return _say("interrupted", INTERRUPTED)
-    except LockwrightError as error:
-        return _say(str(error), error.exit_status)
-    except OSError as error:
-        name = f"{error.filename}: " if error.filename is not None else ""
-        return _say(f"{name}{error.strerror or error}", 2)
-    except Exception:
-        return _say(f"internal error, this is ours:\n{traceback.format_exc().rstrip()}", 4)
-
-
-def _say(message: str, status: int) -> int:
-    click.echo(f"lockwright: {message}", err=True)
-    return status
+    return run_command(commands, arguments, "lockwright")

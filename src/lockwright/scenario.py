@@ -32,6 +32,7 @@ from lockwright.core.location import Value
 from lockwright.core.promise import Goal
 from lockwright.core.world import World
 from lockwright.kernel.reclaim import Reclaim
+from lockwright.kernel.signal import Signals, signal_each
 from lockwright.kernel.storebuffer import SC, check_memory, use_memory
 
 Parameter = bool | int | str
@@ -44,7 +45,10 @@ OWN, ANYWHERE = WHERE = ("own", "anywhere")
 RECLAIM = "reclaim"
 """The parameter that every scenario has: how many allocations of an execution may find memory
 short, and then reclaim; none if not given, but those that its world allows for itself."""
-RESERVED = (MEMORY, INTERRUPTS, RECLAIM)
+SIGNALS = "signals"
+"""The parameter that every scenario has: the tasks, by comm, joined by +, that are sent a signal
+each at some time; none if not given."""
+RESERVED = (MEMORY, INTERRUPTS, RECLAIM, SIGNALS)
 Build = Callable[..., None]
 Ground = Callable[..., Value]
 """Makes, of a fresh world and parameters, what the tasks of one or several scenarios act on.
@@ -114,7 +118,8 @@ class Scenario:
 
     `at_end` holds the promises of every execution that ends well, `sometimes` the goals that some
     execution has to reach.  `parameters` holds MEMORY only where stores can be delayed, INTERRUPTS
-    only where they come anywhere, RECLAIM only where memory can be short.
+    only where they come anywhere, RECLAIM only where memory can be short, SIGNALS only where some
+    are sent.
     """
 
     name: str
@@ -179,7 +184,11 @@ class Scenario:
             world.interrupts = self.interrupts
         if RECLAIM in self.parameters:
             Reclaim(world, int(self.parameters[RECLAIM]))
+        if SIGNALS in self.parameters:
+            Signals(world)
         self.build(world, **self.arguments)
+        if SIGNALS in self.parameters:
+            signal_each(world, str(self.parameters[SIGNALS]).split("+"))
 
     def variant(
         self,
@@ -220,6 +229,11 @@ class Scenario:
                 parameters.pop(key, None)
                 if count := _count(text):
                     parameters[key] = count
+                continue
+            if key == SIGNALS:
+                parameters.pop(key, None)
+                if text:
+                    parameters[key] = text
                 continue
             if key not in parameters:
                 known = ", ".join(parameters) or "none"

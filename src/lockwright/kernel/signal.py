@@ -9,8 +9,10 @@ A world without `Signals` has none: then an interruptible lock is taken as any o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lockwright.core.errors import UsageError
 from lockwright.core.location import Location
 from lockwright.core.operation import Operation
 from lockwright.core.orders import RELAXED, RELEASE
@@ -37,15 +39,17 @@ class Signals(Location):
 
     Invariant: `value` has for each task that has a signal pending its index, and SIGNAL or FATAL.
     `sleepers` has the flags that wake those who wait and can be interrupted, with what it takes.
+    `senders` has for the index of a task who does nothing but send it a signal (`signal_each`).
     """
 
-    __slots__ = ("sleepers",)
+    __slots__ = ("senders", "sleepers")
 
     value: tuple[tuple[int, int], ...]
 
     def __init__(self, world: World) -> None:
         super().__init__(world, (), "signals")
         self.sleepers: dict[int, tuple[Location, int]] = {}
+        self.senders: dict[int, Task] = {}
         world.signals = self
 
     def kill(self, task: Task, *, fatal: bool = False) -> Operation:
@@ -90,6 +94,27 @@ def signals_of(world: World) -> Signals | None:
     """The world's signals."""
     signals = world.signals
     return signals if isinstance(signals, Signals) else None
+
+
+def signal_each(world: World, comms: Sequence[str]) -> None:
+    """For each of these tasks make one that sends it a signal, at whatever time it runs.
+
+    Raises UsageError if a task is not there, or is named twice.
+    """
+    signals = signals_of(world) or Signals(world)
+    there = list(world.tasks)
+    for comm in comms:
+        target = next((task for task in there if task.comm == comm), None)
+        if target is None:
+            known = ", ".join(task.comm for task in there) or "none"
+            raise UsageError(f"no task {comm!r} to signal; at the beginning there are: {known}")
+        if target.index in signals.senders:
+            raise UsageError(f"task {comm!r} is to be signalled twice")
+        signals.senders[target.index] = world.spawn(_sends(signals.kill(target)), "kill")
+
+
+async def _sends(signal: Operation) -> None:
+    await signal
 
 
 class _Kill(Operation):
