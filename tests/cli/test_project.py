@@ -184,7 +184,7 @@ def test_a_new_project_runs_at_once(tmp_path: Path) -> None:
     assert done.out == "made a project in demo\nnext: cd demo && lockwright check\n"
     demo = tmp_path / "demo"
     assert {path.name for path in demo.iterdir() if path.is_dir()} == {
-        "model", "invariants", "stress", "reports",
+        "model", "invariants", "stress", "reports", "tests",
     }  # fmt: skip
     check = lockwright_in(demo, "check")
     assert check.status == 1

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from lockwright import session
 from lockwright.core.result import Result
 from lockwright.core.world import World
 from lockwright.kernel.context import cond_resched
 from lockwright.kernel.slab import Faults
+from lockwright.options import Options
+from lockwright.pytest_plugin.explorer import Explore
 from lockwright.scenario import Scenario
-from lockwright.session import Options, explore
 from model.eventfs.latest import EventfsLatest
 from model.eventfs.linux_6_6 import Eventfs66
 from model.eventfs.linux_6_8 import Eventfs68
@@ -184,7 +186,7 @@ def built(world: World, *, changed: Changed, on: bool) -> None:
 
 def searched(changed: Changed, *, on: bool) -> Result:
     scenario = Scenario("tracing:case", partial(built, changed=changed, on=on))
-    result = explore(scenario, Options(events=False))
+    result = session.explore(scenario, Options(events=False))
     assert result.complete
     return result
 
@@ -239,16 +241,15 @@ def everything(at: Tracing) -> Coroutine[Any, Any, Any]:
         (EventfsLatest, replace(release.V7_3, open_is_busy=True)),
     ],
 )
+@pytest.mark.interleavings(seconds=None)
 def test_one_user_who_does_everything_breaks_no_lock_order(
-    design: Callable[[World], Any], core: TracingRelease
+    explore: Explore, design: Callable[[World], Any], core: TracingRelease
 ) -> None:
     def build(world: World) -> None:
         at = tracing(world, design(world), core, **EVERYTHING)
         at.sb.world.spawn(everything(at), "bash")
 
-    result = explore(Scenario("tracing:everything", build), Options(events=False))
-    assert (result.complete, result.executions) == (True, 1)
-    assert [finding.message for finding in result.findings] == []
+    assert explore(build).assert_verified().executions == 1
 
 
 def outcomes(*tasks: Callable[[Tracing], Coroutine[Any, Any, Any]]) -> set[tuple[int, ...]]:
@@ -266,7 +267,9 @@ def outcomes(*tasks: Callable[[Tracing], Coroutine[Any, Any, Any]]) -> set[tuple
         seen.add(tuple(task.result for task in world.tasks[: len(tasks)]))
         return []
 
-    result = explore(Scenario("tracing:race", build, at_end=(ended,)), Options(events=False))
+    result = session.explore(
+        Scenario("tracing:race", build, at_end=(ended,)), Options(events=False)
+    )
     assert result.complete
     assert [finding.message for finding in result.findings] == []
     return seen

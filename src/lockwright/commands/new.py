@@ -17,7 +17,7 @@ TEMPLATE = Path(__file__).parent.parent / "templates" / "new"
 @click.command("new", short_help="Make a project with a small example that runs.")
 @click.argument("directory", metavar="DIR")
 def new(directory: str) -> int:
-    """Make a project in DIR: four folders, with two mutexes taken in two orders.
+    """Make a project in DIR: four folders and tests, with two mutexes taken in two orders.
 
     DIR must not exist, or be empty.
     """

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lockwright.options import check_name
+from lockwright.testing.choice import DEFAULT, choose, chosen
+
+__all__ = ["DEFAULT", "PROFILES", "Profile", "current", "profile", "use"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,19 @@ PROFILES = {
         Profile("thorough", 2_000_000, None, 2_000, 24, 32),
     )
 }
-DEFAULT = "dev"
 
 
 def profile(name: str) -> Profile:
     """The profile of this name.  Raises UsageError for none."""
     check_name("profile", name, PROFILES)
     return PROFILES[name]
+
+
+def current() -> Profile:
+    """The profile that this process goes by: dev, unless the plugin or `use` says another."""
+    return PROFILES[chosen()]
+
+
+def use(name: str) -> str:
+    """Go by this profile from now on; gives the name of the one before.  Raises UsageError."""
+    return choose(profile(name).name)
