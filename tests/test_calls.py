@@ -105,6 +105,8 @@ def test_the_ground_takes_parameters_and_the_promises_hold_for_every_program() -
         ("calls()", "expected at least one call for each task"),
         ("calls(pay:=1|)", "expected at least one call for each task"),
         ("calls(steal:=1)", "bank/account has no call 'steal'; it has: pay, check"),
+        ("calls(pay)", "pay does not fit pay(): missing a required argument: 'amount'"),
+        ("calls(pay:=1:=2)", "pay:=1:=2 does not fit pay(): too many positional arguments"),
         ("calls(:=1)", "':=1' is no call"),
         ("calls(pay:=)", "'=' is no argument"),
         ("calls(pay:=[1])", "is no argument"),
@@ -114,6 +116,6 @@ def test_the_ground_takes_parameters_and_the_promises_hold_for_every_program() -
     ],
 )
 def test_a_name_that_is_no_program_is_refused(case: str, said: str) -> None:
-    with pytest.raises(UsageError, match=r"expected|has no|no call|is no") as raised:
+    with pytest.raises(UsageError, match=r"expected|has no|no call|is no|does not fit") as raised:
         CALLS.scenario(case)
     assert said in str(raised.value)

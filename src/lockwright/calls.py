@@ -25,6 +25,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from inspect import signature
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote, unquote
 
@@ -235,6 +236,16 @@ class Calls(_Fields):
             known = ", ".join(self.functions)
             raise UsageError(f"{where}: {self.design} has no call {call.name!r}; it has: {known}")
 
+    def check_arguments(self, where: str, call: Call) -> None:
+        """Raise UsageError, which begins with `where`, for a call that its function cannot take."""
+        try:
+            signature(self.functions[call.name]).bind(None, *call.arguments)
+        except TypeError as error:
+            said = f"{_joined((call,))} does not fit {call.name}(): {error}"
+            raise UsageError(f"{where}: {said}") from None
+        except ValueError:
+            return  # a function that does not say what it takes
+
     def program(self, case: str) -> Program:
         """Read a program of this vocabulary.  Raises UsageError."""
         program = parse_program(case)
@@ -248,6 +259,7 @@ class Calls(_Fields):
             raise UsageError(f"{name}: expected at least one call for each task")
         for at, call in enumerate(program.calls):
             self._check(name, call)
+            self.check_arguments(name, call)
             for given in givens(call.arguments):
                 if given.call >= at:
                     raise UsageError(f"{name}: &{given.call} is no call before {call.name}")

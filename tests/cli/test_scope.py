@@ -218,7 +218,9 @@ def test_a_checkpoint_of_one_exploration_is_none_of_a_scope(demo: Path, tmp_path
     ("arguments", "message"),
     [
         (["--scope", "2x2"], "'2x2' is no scope: expected tasks=N,operations=N, each 1 or more\n"),
-        (["bank/par", *SMALL], "'bank/par' does not say its calls; those that do: bank/pair, "),
+        (["bank/par", *SMALL], "unknown design 'bank/par'; did you mean bank/pair? there are: "),
+        (["none/*", *SMALL], "unknown design 'none/*'; there are: bank/"),
+        (["--scope", "tasks=300,operations=1"], "tasks=300,operations=1: expected programs of at"),
         (
             ["bank/pair:calls(ab)", *SMALL],
             "--scope is of a design, bank/pair, not of a scenario, bank/pair:calls(ab)\n",

@@ -23,7 +23,7 @@ def ground(world: World) -> None:
     """Nothing is run here."""
 
 
-async def nothing() -> None:
+async def nothing(*arguments: object) -> None:
     """Nor called."""
 
 
@@ -257,6 +257,32 @@ def test_a_scope_of_nothing_is_refused(tasks: int, operations: int) -> None:
         Scope(calls(Call("f")), tasks, operations)
 
 
+def test_a_scope_that_could_never_be_explored_is_refused_at_once() -> None:
+    assert Scope(calls(Call("f")), 200, 1).count == 200
+    for tasks, operations in ((201, 1), (1, 201), (10**9, 10**9)):
+        with pytest.raises(UsageError, match=r"^a scope with .*: expected programs of at most 200"):
+            Scope(calls(Call("f")), tasks, operations)
+
+
+async def pay(at: object, amount: int) -> None:
+    """Takes one argument, beside the ground."""
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (Call("pay"), r"pay does not fit pay\(\): missing a required argument: 'amount'$"),
+        (Call("pay", (1, 2)), r"pay:=1:=2 does not fit pay\(\): too many positional arguments$"),
+    ],
+)
+def test_a_call_that_its_function_cannot_take_is_refused_before_any_is_run(
+    call: Call, said: str
+) -> None:
+    made = Calls("mine/bank", ground, {"pay": pay}, alphabet=(Call("pay", (1,)), call))
+    with pytest.raises(UsageError, match=f"^mine/bank: in its alphabet: {said}"):
+        Scope(made, 1, 1)
+
+
 def test_the_text_of_a_scope() -> None:
     assert parse_scope("tasks=3,operations=2") == (3, 2)
     assert parse_scope("operations=2, tasks=3") == (3, 2)
@@ -268,7 +294,12 @@ def test_the_text_of_a_scope() -> None:
 WRONG = [
     *("", "tasks=3", "operations=1", "tasks=3,operations=0", "tasks=0,operations=1"),
     *("tasks=a,operations=1", "tasks=1,tasks=2", "tasks=1,operations=1,", "tasks=-1,operations=1"),
-    *("tasks=1;operations=1", "tasks=1,operations=99999", "tasks=1,operations=\u0661", "3,2"),
+    *(
+        "tasks=1;operations=1",
+        "tasks=1,operations=9999999999999999999",
+        "tasks=1,operations=\u0661",
+        "3,2",
+    ),
 ]
 
 

@@ -19,7 +19,7 @@ from lockwright.commands.scopemeter import ScopeMeter
 from lockwright.core.errors import UsageError
 from lockwright.core.event import value_text
 from lockwright.core.schedule import Choice
-from lockwright.options import Options
+from lockwright.options import Options, check_name
 from lockwright.project import Project, load_project
 from lockwright.report.columns import counted
 from lockwright.report.findings import finding_text, folded
@@ -130,6 +130,8 @@ def designs(project: Project, targets: Sequence[str]) -> list[Calls]:
         if colon:
             raise UsageError(f"--scope is of a design, {design}, not of a scenario, {target}")
         matching = {name: calls for name, calls in able.items() if fnmatchcase(name, target)}
+        if not matching:
+            check_name("design", target, sorted({*project.designs, *known}))
         found = {**found, **(matching or {target: project.vocabulary(target)})}
     return list(found.values())
 

@@ -91,6 +91,4 @@ class _Reader:
         try:
             return kind(items)
         except TypeError:
-            raise UsageError(
-                f"{self.text!r} has a key that cannot be one"
-            ) from None
+            raise UsageError(f"{self.text!r} has a key that cannot be one") from None

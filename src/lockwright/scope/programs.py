@@ -31,6 +31,8 @@ from lockwright.core.errors import UsageError
 
 EXCHANGES_MAX = 5040
 """So many ways to exchange arguments are gone through, those of seven that are alike."""
+CALLS_MAX = 200
+"""Of two calls there are more programs of so many calls than could ever be explored."""
 FORM = "tasks=N,operations=N"
 
 Step: TypeAlias = tuple[int, tuple[int, ...]]
@@ -58,6 +60,10 @@ class Scope:
         for name, value in (("tasks", self.tasks), ("operations", self.operations)):
             if value < 1:
                 raise UsageError(f"a scope with {name}={value}: expected 1 or more")
+        if self.tasks * self.operations > CALLS_MAX:
+            raise UsageError(
+                f"a scope with {self}: expected programs of at most {CALLS_MAX} calls in all"
+            )
         design, seen = self.calls.design, []
         if not self.calls.alphabet:
             raise UsageError(
@@ -65,6 +71,7 @@ class Scope:
                 "are made of"
             )
         for at, call in enumerate(self.calls.alphabet):
+            self.calls.check_arguments(f"{design}: in its alphabet", call)
             for given in givens(call.arguments):
                 if given.call >= at:
                     raise UsageError(
@@ -232,7 +239,7 @@ def parse_scope(text: str) -> tuple[int, int]:
     """The numbers of tasks and operations of `tasks=3,operations=2`.  Raises UsageError."""
     found: dict[str, int] = {}
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(tasks|operations)=([0-9]{1,4})\s*", part, re.ASCII)
+        match = re.fullmatch(r"\s*(tasks|operations)=([0-9]{1,18})\s*", part, re.ASCII)
         if match is None or match[1] in found or int(match[2]) < 1:
             break
         found[match[1]] = int(match[2])

@@ -11,11 +11,19 @@ from lockwright.testing.trio.reporting import report
 from lockwright.token import parse_token
 
 USAGE = "usage: python -m lockwright.testing.trio [--force] TOKEN"
+HELP = """\
+Run the trio program of a token once, along its schedule, and show what it finds.  The program's
+module has to be importable from here.  --force: try it although the source has changed.
+
+Exit status: 1 if something is found, 0 if not, 2 if the token does not fit."""
 
 
 def main(words: list[str]) -> int:
     """Exit status: 1 if something is found, 0 if not, 2 if the token does not fit."""
     tokens = [word for word in words if word != "--force"]
+    if "--help" in words or "-h" in words:
+        sys.stdout.write(f"{USAGE}\n\n{HELP}\n")
+        return 0
     try:
         if len(tokens) != 1 or tokens[0].startswith("-"):
             raise UsageError(USAGE)

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVarTuple
 
 import trio
 
-from lockwright.core.errors import UsageError
+from lockwright.core.errors import NondeterminismError, UsageError
 from lockwright.core.event import Event
 from lockwright.core.finding import Finding
 from lockwright.core.location import Value
@@ -115,7 +115,12 @@ def check(
     if bound is not None and strategy != EVERY:
         raise UsageError(f"a bound on preemptions is for the strategy {EVERY!r}, not {strategy!r}")
     search = Search(_program(program, args, clock, steps_max), strategy, seed, bounds)
-    search.go(_picking(strategy, seed, bounds.executions, depth, bound))
+    try:
+        search.go(_picking(strategy, seed, bounds.executions, depth, bound))
+    except KeyboardInterrupt as interrupt:
+        if search.findings:
+            interrupt.add_note(search.so_far())
+        raise
     return search.result
 
 
@@ -243,7 +248,12 @@ class Search:
 
     def _told(self, execution: Execution) -> None:
         """Run it again and write it down; a finding has to be there again."""
-        again = run(self.program, Fixed(execution.schedule), Recorder())
+        try:
+            again = run(self.program, Fixed(execution.schedule), Recorder())
+        except Misfit as misfit:
+            raise _otherwise(execution, f"step {misfit.step} was not possible") from None
+        if not again.failed:
+            raise _otherwise(execution, "nothing was found")
         for finding in again.findings:
             self.keep(finding, again)
 
@@ -276,6 +286,18 @@ class Search:
         elif result.exhausted:
             result.verdict = Verdict.WITHIN_BOUND
 
+    def so_far(self) -> str:
+        """What was found before the search was interrupted, as it was found."""
+        self.bounds = replace(self.bounds, attempts=0)
+        found = [self._finished(*pair) for pair in self.findings.values()]
+        lines = [f"  {finding.message}\n  replay: {finding.token}" for finding in found]
+        return "\n".join(
+            [
+                f"{self.result.scenario}: interrupted; executions done: {self.result.executions}",
+                *lines,
+            ]
+        )
+
     def _finished(self, finding: Finding, execution: Execution) -> Finding:
         if self.bounds.attempts and finding.kind != ENDLESS:
             shrinker = Shrinker(self.program, finding, execution, self.bounds.attempts)
@@ -301,6 +323,14 @@ class Search:
             )
         )
         return finding
+
+
+def _otherwise(execution: Execution, what: str) -> NondeterminismError:
+    return NondeterminismError(
+        f"the program does not do the same along the same schedule: it ended with\n  "
+        f"{execution.failed}\nand when it was run so again, {what}; does it keep something from "
+        "one run to the next, or draw random numbers?"
+    )
 
 
 def _picking(strategy: str, seed: int, executions: int, depth: int, bound: int | None) -> Picking:

@@ -7,6 +7,8 @@ Time is virtual: the clock is no task, yet its steps are in the schedule, as tho
 
 from __future__ import annotations
 
+from threading import Thread
+from threading import enumerate as enumerate_threads
 from time import sleep
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -93,11 +95,13 @@ class Driver(Instrument):
         self.stopping = False
         self.unwinding = 0
         self.unshielded = False
+        self.threads: set[Thread] = set()
         self.error: LockwrightError | None = None
 
     # What trio tells of.
 
     def before_run(self) -> None:
+        self.threads = set(enumerate_threads())
         try:
             self.queue = put_queue(self.choose)
         except UsageError as error:
@@ -155,7 +159,8 @@ class Driver(Instrument):
             self.now = self.clock.current_time()
         if not ready and not jumped:
             if self._for_ever():
-                self.stuck = True
+                self._refuse_threads()
+                self.stuck = self.error is None
                 self.stop()
             return None
         return self._stepped([self.stands[task] for task in ready])
@@ -258,6 +263,15 @@ class Driver(Instrument):
             while status is not None:
                 status._scope.shield = False
                 status = status.parent
+
+    def _refuse_threads(self) -> None:
+        """Nothing can run; but a thread that the program made may be about to say something."""
+        made = [thread.name for thread in enumerate_threads() if thread not in self.threads]
+        if made:
+            self.error = UsageError(
+                f"the program waits while a thread that it made still runs ({', '.join(made)}): "
+                "what threads do cannot be put in an order, so the program cannot be explored"
+            )
 
     def _refuse_foreign(self, stand: Stand) -> None:
         assert stand.task is not None
