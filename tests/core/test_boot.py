@@ -6,7 +6,7 @@ from lockwright.core.boot import boot
 from lockwright.core.errors import ModelError
 from lockwright.core.world import World
 from lockwright.kernel.mutex import Mutex
-from lockwright.kernel.once import WRITE_ONCE, Variable
+from lockwright.kernel.once import READ_ONCE, WRITE_ONCE, Variable
 from lockwright.kernel.slab import Slab, kmalloc
 from lockwright.kernel.srcu import Srcu
 from lockwright.scenario import scenario
@@ -60,6 +60,18 @@ def test_boot_that_blocks_is_an_error() -> None:
     world = World()
     with pytest.raises(ModelError, match=r"blocks for ever in mutex_lock\(m\)"):
         boot(world, _lock_for_ever(Mutex(world, "m")))
+
+
+def test_boot_that_never_ends_is_an_error() -> None:
+    world = World()
+    variable = Variable(world, 0, "x")
+
+    async def spin() -> None:
+        while not await READ_ONCE(variable):
+            pass
+
+    with pytest.raises(ModelError, match=r"swapper/0 still runs after .* before the first task"):
+        boot(world, spin())
 
 
 def test_boot_that_breaks_a_rule_is_an_error() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from lockwright.core.errors import ModelError
 from lockwright.core.location import Value
 from lockwright.core.native import slots_in
+from lockwright.core.schedule import STEPS_MAX
 from lockwright.core.world import World
 
 COMM = "swapper/0"
@@ -24,7 +25,8 @@ def boot(world: World, coro: Coroutine[Any, Any, Any]) -> Value:
 
     What is left has no tasks and no steps: listeners, schedules and reports know nothing of it.
     Objects that it allocates count as the scenario's own.
-    Raises ModelError if the world has tasks already, if something blocks, or if a rule breaks:
+    Raises ModelError if the world has tasks already, if something blocks or does not end, or if a
+    rule breaks:
     a scenario does not begin with a broken world.
     """
     if world.tasks:
@@ -38,6 +40,10 @@ def boot(world: World, coro: Coroutine[Any, Any, Any]) -> Value:
     task = world.spawn(coro, COMM)
     while enabled := world.enabled():
         world.step(enabled[0])
+        if world.steps > STEPS_MAX:
+            raise ModelError(
+                f"{enabled[0].comm} still runs after {STEPS_MAX} steps, before the first task"
+            )
     stuck = world.blocked()
     if stuck:
         pending = stuck[0].pending

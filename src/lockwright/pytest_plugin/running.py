@@ -12,15 +12,18 @@ from lockwright.core.location import Value
 from lockwright.pytest_plugin.asked import Layer
 from lockwright.pytest_plugin.attributes import EXPLORED, GATHERING, REPLAYED, REPLAYING
 from lockwright.pytest_plugin.explorer import Explore, Run
-from lockwright.pytest_plugin.gathered import Report
+from lockwright.pytest_plugin.gathered import Exploration, Report, exploration
 from lockwright.pytest_plugin.subjects import Place, Subjects
-from lockwright.pytest_plugin.told import tell
+from lockwright.pytest_plugin.told import each_of, tell
 from lockwright.report.findings import events_text
 from lockwright.testing.choice import replay_only
 from lockwright.testing.explored import Replayed
+from lockwright.testing.failure import Failure
 from lockwright.token import parse_token
 
 MARKER = "interleavings"
+BROKEN = 1_000_000
+"""The number of what the first machine of a test broke, above those of what `explore` explored."""
 FIXTURES = {"explore", "explore_trio"}
 KEY = pytest.StashKey[Run]()
 
@@ -75,15 +78,29 @@ def configure(config: pytest.Config, token: str | None, directory: str | None) -
 
 def reported(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
     """Show a failure as it is meant to be, and let the report carry what was explored."""
+    broken = []
     if call.excinfo is not None:
         tell(item, call, report)
+        if item.config.getoption("lockwright_report") is not None:
+            broken = _broken(item, call.excinfo.value)
     run = item.config.stash.get(KEY, None)
+    explorations = [*(run.take() if run is not None else ()), *broken]
+    if explorations:
+        setattr(report, EXPLORED, explorations)
     if run is None:
         return
-    if run.explorations:
-        setattr(report, EXPLORED, run.take())
     if run.matched and report.when == "call":
         setattr(report, REPLAYED, [_replayed_text(each) for each in run.replayed])
+
+
+def _broken(item: pytest.Item, error: BaseException) -> list[Exploration]:
+    """What concurrent machines broke: that is in the report, too, by numbers of its own."""
+    return [
+        exploration(item.nodeid, BROKEN + nth, each.result, command)
+        for nth, each in enumerate(each_of(error))
+        if isinstance(each, Failure) and each.result is not None
+        if (command := getattr(each, "replay", ""))
+    ]
 
 
 def _replayed_text(replayed: Replayed) -> str:

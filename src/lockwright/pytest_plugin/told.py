@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from lockwright.core.errors import ModelError, UsageError
 from lockwright.pytest_plugin.attributes import FINDINGS
+from lockwright.report.columns import counted
 from lockwright.report.findings import headline
 from lockwright.testing.failure import Failure
 
@@ -21,17 +23,17 @@ def tell(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRepo
     """
     assert call.excinfo is not None
     error = call.excinfo.value
-    if not isinstance(error, Failure | UsageError | ModelError):
+    errors = _errors(item, error)
+    if not errors:
         return
-    if isinstance(error, Failure) and error.findings:
-        told = [(headline(finding), finding.token) for finding in error.findings]
-        setattr(report, FINDINGS, told)
+    failures = [each for each in errors if isinstance(each, Failure)]
+    if findings := [finding for each in failures for finding in each.findings]:
+        setattr(report, FINDINGS, [(headline(finding), finding.token) for finding in findings])
     if item.config.getoption("fulltrace") or report.outcome != "failed":
         return
-    text = error.text if isinstance(error, Failure) else str(error)
-    lines = [*text.split("\n"), *_notes(error)]
-    summary = error.summary if isinstance(error, Failure) else lines[0]
-    shown = call.excinfo.getrepr(style="value", chain=False)
+    lines, summary = _said(errors)
+    # of several the first, for pytest has no such form of a group
+    shown = pytest.ExceptionInfo.from_exception(errors[0]).getrepr(style="value", chain=False)
     path, line = _where(item, call.excinfo)
     crash = shown.reprcrash
     if crash is None:  # every frame is hidden: nothing of the test's is left
@@ -45,6 +47,43 @@ def tell(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRepo
     report.longrepr = shown
 
 
+def _errors(item: pytest.Item, error: BaseException) -> list[BaseException]:
+    """What there is to say: one, or several that Hypothesis raises together; none if it is not ours
+    to say."""
+    several = each_of(error)
+    return several if all(_is_ours(item, each) for each in several) else []
+
+
+def each_of(error: BaseException) -> list[BaseException]:
+    """An exception, or those of a group."""
+    return [*error.exceptions] if isinstance(error, BaseExceptionGroup) else [error]
+
+
+def _is_ours(item: pytest.Item, error: BaseException) -> bool:
+    """Hypothesis has the error for a class that is no concurrent machine."""
+    if isinstance(error, Failure | UsageError | ModelError):
+        return True
+    return _machine(item) is not None and type(error).__name__ == "InvalidDefinition"
+
+
+def _machine(item: pytest.Item) -> type | None:
+    return getattr(getattr(item, "cls", None), "lockwright_machine", None)
+
+
+def _said(errors: Sequence[BaseException]) -> tuple[list[str], str]:
+    """The lines that are shown, and one that says it all."""
+    lines: list[str] = []
+    for at, error in enumerate(errors, 1):
+        if len(errors) > 1:
+            lines += [*([""] if lines else []), f"failure {at} of {len(errors)}", ""]
+        text = error.text if isinstance(error, Failure) else str(error)
+        lines += [*text.split("\n"), *_notes(error)]
+    first = errors[0]
+    summary = first.summary if isinstance(first, Failure) else str(first).partition("\n")[0]
+    more = f" (and {counted(len(errors) - 1, 'more failure')})" if len(errors) > 1 else ""
+    return lines, f"{summary}{more}"
+
+
 def _notes(error: BaseException) -> Sequence[str]:
     """What others have to add, as Hypothesis does with its example."""
     notes = getattr(error, "__notes__", [])
@@ -52,10 +91,19 @@ def _notes(error: BaseException) -> Sequence[str]:
 
 
 def _where(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> tuple[str, int]:
-    """File and line: the innermost that is in the test's file, or where the test begins."""
+    """File and line: the innermost that is in the test's file, or where the test begins.
+
+    Of a concurrent machine that is its class; of one that has no source, the file alone.
+    """
     for entry in reversed(excinfo.traceback):
         if Path(str(entry.path)) == item.path:
             return _shown(item, item.path), entry.lineno + 1
+    if (machine := _machine(item)) is not None:
+        try:
+            path = Path(inspect.getsourcefile(machine) or item.path)
+            return _shown(item, path), inspect.getsourcelines(machine)[1]
+        except (OSError, TypeError):
+            return _shown(item, item.path), 1
     file, line, _ = item.location
     return _shown(item, item.config.rootpath / file), (line or 0) + 1
 

@@ -97,9 +97,10 @@ class ConcurrentStateMachine(RuleBasedStateMachine, metaclass=_Meta):
     linearizable to: a class with a method for each rule, or a `Reference`.  `at_end` are the
     promises of every execution that ends well, `checks` the rules of Lockwright that must hold.
     At most `tasks_max` tasks call.  `calls`, of the class, is the vocabulary that all this makes.
-    With `steered`, Hypothesis is told how much each example covers, and looks for more.  `given` are
-    values for the parameters of a design, as text.  With `only` every finding is passed by for which
-    it is not true, so that one can be looked for among others.
+    With `steered`, Hypothesis is told how much each example covers, and looks for more.  `given`
+    are values for a design's parameters, as text; `often` says of rules how many times as often as
+    others they are drawn.  With `only`, findings for which it is not true are passed by: so one can
+    be looked for among others.
 
     The machine that preconditions are asked of has drawn calls and not made them: `drawn` lists
     them, and `model` is the reference's state after them, one after the other as they were drawn.
@@ -117,6 +118,7 @@ class ConcurrentStateMachine(RuleBasedStateMachine, metaclass=_Meta):
     parameters: ClassVar[Mapping[str, Parameter]] = {}
     vocabulary: ClassVar[Calls | None] = None
     given: ClassVar[Mapping[str, str]] = {}
+    often: ClassVar[Mapping[str, int]] = {}
     only: ClassVar[Callable[[Finding], bool] | None] = None
     TestCase = _TestCase()  # type: ignore[assignment]  # another, which says the same
 

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidDefinition
 from hypothesis.stateful import Rule, VarReference
-from hypothesis.strategies._internal.featureflags import FeatureFlags, FeatureStrategy
 
 from lockwright.calls import Call, Given, Program
 from lockwright.core import literal
@@ -122,8 +121,7 @@ class Drawing:
         self.bundles: dict[str, list[VarReference]] = {}
         self.places: dict[str, int] = {}
         self.counts: dict[str, int] = {}
-        self.rule = st.sampled_from(machine.setup_state().rules).filter(self.chosen)
-        self.features: FeatureFlags | None = None
+        self.rule = _rules(type(machine)).filter(self.valid)
 
     def bundle(self, name: str) -> Seen:
         """What a call at the present place can take."""
@@ -158,11 +156,6 @@ class Drawing:
             holds(self.machine) for holds in rule.preconditions
         )
 
-    def chosen(self, rule: Rule) -> bool:
-        """Can it be called, and is it one of those that this example is about?"""
-        assert self.features is not None
-        return self.valid(rule) and self.features.is_enabled(rule.function.__name__)
-
     def _call(self, draw: Draw, rule: Rule, *, initial: bool) -> None:
         names = argument_names(rule)
         drawn = [self._value(draw(rule.arguments_strategies[name])) for name in names]
@@ -188,7 +181,7 @@ class Drawing:
 
 def examples(calls_max: int) -> st.SearchStrategy[Example]:
     """One example of the machine that runs."""
-    return _examples(_steps(calls_max), schedules())
+    return _examples(calls_max, schedules())
 
 
 @cache
@@ -201,31 +194,34 @@ def _places(tasks_max: int, *, begun: bool) -> st.SearchStrategy[int]:
 
 
 @cache
-def _features(machine: type[ConcurrentStateMachine]) -> FeatureStrategy:
-    names = [each.function.__name__ for each in machine.setup_state().rules]
-    return FeatureStrategy(at_least_one_of=names)
+def _rules(machine: type[ConcurrentStateMachine]) -> st.SearchStrategy[Rule]:
+    """One of the rules, each as often as the machine says."""
+    often, rules = machine.often, machine.setup_state().rules
+    return st.sampled_from(
+        [rule for rule in rules for _ in range(often.get(rule.function.__name__, 1))]
+    )
 
 
 @st.composite
-def _step(draw: st.DrawFn) -> None:
-    draw(st.runner()).drawing.step(draw)
-
-
-def _steps(calls_max: int) -> st.SearchStrategy[list[None]]:
-    return st.lists(_step(), min_size=1, max_size=calls_max)
+def _step(draw: st.DrawFn, goes_on: st.SearchStrategy[bool]) -> bool:
+    """One more call, or no more; there is at least one."""
+    drawing: Drawing = draw(st.runner()).drawing
+    if not draw(goes_on) and drawing.calls:
+        return False
+    drawing.step(draw)
+    return True
 
 
 @st.composite
-def _examples(
-    draw: st.DrawFn, steps: st.SearchStrategy[list[None]], schedule: st.SearchStrategy[Schedule]
-) -> Example:
+def _examples(draw: st.DrawFn, calls_max: int, schedule: st.SearchStrategy[Schedule]) -> Example:
     machine: ConcurrentStateMachine = draw(st.runner())
     drawing = machine.drawing = Drawing(machine)
     drawing.initialize(draw)
-    # Swarm testing, as in Hypothesis's own machines: an example is about some of the rules, so that
-    # calls meet that few others come between
-    drawing.features = draw(_features(type(machine)))
-    draw(steps)
+    # half as many calls as there may be, on average: a list would have six
+    goes_on = st.sampled_from((False, *(True,) * (calls_max // 2)))
+    for _ in range(calls_max):
+        if not draw(_step(goes_on)):
+            break
     return Example(drawing.calls, draw(schedule), draw(st.integers(0, SEED_MAX)))
 
 

@@ -45,7 +45,8 @@ NOTHING = Nothing()
 class Users(Slab):
     """Those who call: an object of the simulated kernel, so that what they hold is no leak.
 
-    `held` are the results of calls that went into bundles and were not consumed.
+    `held` are the results of calls that went into bundles and were not consumed; what several calls
+    gave is there once for each, as a reference is to an object that counts them.
     """
 
     __slots__ = ("at", "held", "machine")
@@ -55,6 +56,12 @@ class Users(Slab):
         self.machine = machine
         self.at = at
         self.held: list[Value] = []
+
+    def drop(self, thing: Value) -> None:
+        """A call consumed what one call gave."""
+        nth = next((nth for nth, each in enumerate(self.held) if each is thing), None)
+        if nth is not None:
+            del self.held[nth]
 
 
 class Grounded:
@@ -84,7 +91,7 @@ class RuleFunction:
         self.referred = referred
         self.name: str = rule.function.__name__
         self.names = argument_names(rule)
-        self.keeps = bool(rule.targets)
+        self.keeps = len(rule.targets)
         self.consumed = [
             nth for nth, name in enumerate(self.names) if _consumes(rule.arguments[name])
         ]
@@ -101,7 +108,7 @@ class RuleFunction:
         except AssertionError as error:
             raise _oops(self.name, error) from error
         for nth in self.consumed:
-            users.held = [each for each in users.held if each is not arguments[nth]]
+            users.drop(arguments[nth])
         return self._kept(users, result)
 
     def _kept(self, users: Users, result: Value) -> Value:
@@ -121,7 +128,7 @@ class RuleFunction:
         elif result is not None and not self.keeps:
             return result
         if self.keeps and result is not NOTHING:
-            users.held.append(result)
+            users.held += [result] * self.keeps
         return result
 
 
@@ -230,6 +237,7 @@ def check_definition(machine: type[ConcurrentStateMachine], rules: list[Rule]) -
             f"{name} has no ground: expected, say, `ground = make_table`, a function that takes a "
             "fresh world and gives what the rules are called with"
         )
+    _check_attributes(machine, ground)
     if not machine.setup_state().rules:
         raise InvalidDefinition(f"{name} defines no rules")
     for each in rules:
@@ -246,6 +254,42 @@ def check_definition(machine: type[ConcurrentStateMachine], rules: list[Rule]) -
             "execution has ended"
         )
     return ground
+
+
+def _check_attributes(machine: type[ConcurrentStateMachine], ground: Value) -> None:
+    name = machine.__name__
+    if not callable(ground) or inspect.iscoroutinefunction(ground):
+        raise InvalidDefinition(
+            f"{name}.ground is no plain function or class: expected one, which is called with a "
+            "fresh world"
+        )
+    given = {"world", *machine.parameters}
+    lacking = [each for each in _required(ground)[1:] if each not in given]
+    if lacking or _required(ground)[:1] == ["self"]:
+        raise InvalidDefinition(
+            f"{name}.ground takes ({', '.join(inspect.signature(ground).parameters)}): expected a "
+            "fresh world first, no self, and then names of the machine's `parameters`"
+        )
+    if type(machine.tasks_max) is not int or machine.tasks_max < 1:
+        raise InvalidDefinition(
+            f"{name}.tasks_max is {machine.tasks_max!r}: expected a number, 1 or more"
+        )
+    for what, several in (("at_end", machine.at_end), ("checks", machine.checks)):
+        if not isinstance(several, tuple | list):
+            raise InvalidDefinition(
+                f"{name}.{what} is a {type(several).__name__}: expected a tuple, even of one: "
+                f"`{what} = (one,)`"
+            )
+
+
+def _required(function: Callable[..., object]) -> list[str]:
+    """The arguments that a function or class cannot do without; none of one that does not say."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        return []
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in several]
 
 
 def _check_rule(machine: str, rule: Rule) -> None:
@@ -266,6 +310,12 @@ def _check_rule(machine: str, rule: Rule) -> None:
     any_name = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
     if unknown := [key for key in rule.arguments if key not in names[2:] and not any_name]:
         raise InvalidDefinition(f"{where} has no argument {unknown[0]!r}, which its rule gives")
+    lacking = [key for key in _required(function)[len(FIRST) :] if key not in rule.arguments]
+    if lacking and WHOLE not in rule.arguments:
+        raise InvalidDefinition(
+            f"{where} needs the argument {lacking[0]!r}: expected @rule({lacking[0]}=...), a "
+            "strategy or a bundle"
+        )
     for key, strategy in rule.arguments.items():
         if isinstance(strategy, Bundle) and strategy._transformations:
             raise InvalidDefinition(

@@ -56,7 +56,12 @@ PYTEST_REPLAY = "pytest --lockwright-replay"
 
 class Broken(Failure):
     """A concurrent machine broke a rule; there is a subclass for each kind of finding, so that
-    Hypothesis tells them apart."""
+    Hypothesis tells them apart.
+
+    `replay` is the command that takes its token.
+    """
+
+    replay = ""
 
 
 @cache
@@ -90,6 +95,8 @@ def run_example(
     except ModelError:
         alone = _Trial.of(machine, example, example.sequential())
         finding = None if trial.trials.ready or alone is None else alone.search(profile, known)
+        if finding is None and machine.only is not None and not trial.trials.ready:
+            return  # what a call before the tasks breaks is not looked for
         if alone is None or finding is None:
             trial.tell(final=final)
             raise
@@ -226,8 +233,11 @@ def _failed(
         scenario.name, scenario.title, dict(scenario.parameters), "hypothesis", Verdict.VIOLATED,
         executions=1, findings=[finding], model_version=version,
     )  # fmt: skip
-    said = failure(result, [finding], replay=REPLAY if ours else PYTEST_REPLAY)
-    return broken(finding.kind)(said.text, said.summary, result=result, findings=[finding])
+    replay = REPLAY if ours else PYTEST_REPLAY
+    said = failure(result, [finding], replay=replay)
+    error = broken(finding.kind)(said.text, said.summary, result=result, findings=[finding])
+    error.replay = replay
+    return error
 
 
 def replayable(scenario: Scenario) -> bool:

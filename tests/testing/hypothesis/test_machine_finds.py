@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, consumes, precondition
 
+from lockwright.calls import parse_program
 from lockwright.core.world import World
 from lockwright.kernel.mutex import Mutex
 from lockwright.kernel.once import READ_ONCE, WRITE_ONCE, wait_until
@@ -23,6 +24,7 @@ from lockwright.testing.machine import (
     rule,
     run_concurrently,
 )
+from lockwright.testing.schedules import run_under
 from lockwright.token import parse_token
 
 QUIET = settings(derandomize=True, database=None, max_examples=200)
@@ -299,6 +301,37 @@ class Forgets(Files):
 
 def test_what_users_hold_is_no_leak_until_a_call_consumes_it() -> None:
     assert only(Forgets) == ("leak", "open;close:&0", 0)
+
+
+class Shares(Files):
+    """What was opened once is held twice; of two who close it, only the second frees it."""
+
+    @rule(file=Files.files, target=Files.files)
+    async def share(self, at: Counter, file: File) -> File:
+        await WRITE_ONCE(file, "length", 1)
+        return file
+
+    @rule(file=consumes(Files.files))
+    async def close(self, at: Counter, file: File) -> None:
+        if await READ_ONCE(file, "length") == 0:
+            await kfree(file)
+        else:
+            await WRITE_ONCE(file, "length", 0)
+
+
+class ForgetsAShare(Shares):
+    @rule(file=consumes(Files.files))
+    async def forget(self, at: Counter, file: File) -> None:
+        await READ_ONCE(file, "length")
+
+
+def test_what_is_held_twice_and_consumed_once_is_no_leak() -> None:
+    program = parse_program("calls(open;share:&0;close:&0)")
+    ran = run_under(Shares.calls.scenario(program), ())
+    assert not ran.findings
+    forgotten = parse_program("calls(open;share:&0;close:&0;forget:&1)")
+    ran = run_under(ForgetsAShare.calls.scenario(forgotten), ())
+    assert [finding.kind for finding in ran.findings] == ["leak"]
 
 
 class FreesWhatOthersRead(Files):

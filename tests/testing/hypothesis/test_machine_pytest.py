@@ -87,6 +87,64 @@ def test_a_failing_machine_shows_its_failure_and_the_token_replays_it(
     assert token_of(again) == token
 
 
+TWO = """
+    from hypothesis import settings
+    from lockwright.kernel.mutex import Mutex
+    from lockwright.testing.machine import ConcurrentStateMachine, rule
+
+
+    class Careless(ConcurrentStateMachine):
+        def ground(world):
+            return Mutex(world, "lock")
+
+        @rule()
+        async def forget(self, at):
+            await at.unlock()
+
+        @rule()
+        async def fail(self, at):
+            await at.lock()
+            await at.unlock()
+            assert False, "never"
+
+
+    TestCareless = Careless.TestCase
+    TestCareless.settings = settings(derandomize=True, database=None, max_examples=50)
+
+
+    class Wrong(ConcurrentStateMachine):
+        ground = Careless.ground
+
+        @rule()
+        def plain(self, at): ...
+
+
+    TestWrong = Wrong.TestCase
+"""
+
+
+def test_several_failures_of_one_machine_are_shown_without_a_traceback(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:cacheprovider")
+    pytester.makepyfile(test_two=TWO)
+    result = pytester.runpytest("--lockwright-report", "found")
+    result.assert_outcomes(failed=2)
+    result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line("*ExceptionGroup*")
+    result.stdout.fnmatch_lines_random(["failure 1 of 2", "failure 2 of 2"])
+    tokens = TOKEN.findall(result.stdout.str())
+    assert len(tokens) == 2
+    section = result.stdout.str().partition("= lockwright =")[2]
+    assert all(token in section for token in tokens)
+    assert "2 explorations, 2 findings" in section
+    texts = [file.read_text() for file in pytester.path.joinpath("found").glob("*.txt")]
+    assert sorted(TOKEN.findall("".join(texts))) == sorted(tokens)
+    # the place is the machine's class, in the test's file
+    result.stdout.fnmatch_lines(["test_two.py:6: *(and 1 more failure)"])
+    result.stdout.fnmatch_lines(["test_two.py:25: Wrong.plain() is a plain function*"])
+
+
 @pytest.mark.slow
 def test_several_processes_find_the_same(theirs: pytest.Pytester) -> None:
     alone = theirs.runpytest_subprocess("-p", "no:xdist")

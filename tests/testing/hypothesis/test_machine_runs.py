@@ -460,6 +460,12 @@ async def late(self: object, at: Word) -> None: ...
 async def holding(self: object, at: Word, key: int) -> None: ...
 
 
+def method(self: object, world: World) -> Word: ...
+
+
+async def slowly(world: World) -> Word: ...
+
+
 FINE = rule()(fine)
 HELD = Bundle[int]("held")
 
@@ -479,6 +485,13 @@ HELD = Bundle[int]("held")
             "Wrong.holding() filters or maps the bundle of 'key'",
         ),
         (wrong(ground=Word, fine=rule(key=HELD)(holding)), "Wrong can make no first call"),
+        (wrong(ground=Word, holding=rule()(holding)), "Wrong.holding() needs the argument 'key'"),
+        (wrong(ground=5, fine=FINE), "Wrong.ground is no plain function or class"),
+        (wrong(ground=slowly, fine=FINE), "Wrong.ground is no plain function or class"),
+        (wrong(ground=method, fine=FINE), "Wrong.ground takes (self, world): expected a fresh"),
+        (wrong(ground=Word, fine=FINE, tasks_max=0), "Wrong.tasks_max is 0: expected a number"),
+        (wrong(ground=Word, fine=FINE, at_end=plain), "Wrong.at_end is a function: expected a"),
+        (wrong(ground=Word, fine=FINE, checks="leak"), "Wrong.checks is a str: expected a tuple"),
     ],
 )
 def test_what_is_no_machine_is_refused(machine: type[ConcurrentStateMachine], says: str) -> None:
