@@ -32,7 +32,7 @@ PROFILES = {
     for profile in (
         Profile("dev", 20_000, 20.0, 100, 12, 4),
         Profile("ci", 200_000, None, 200, 16, 8),
-        Profile("thorough", 2_000_000, None, 2_000, 24, 32),
+        Profile("thorough", 2_000_000, None, 2_000, 60, 32),
     )
 }
 
