@@ -54,6 +54,7 @@ KNOWN: tuple[Fault, ...] = (
         Wanted(REFCOUNT, "dentry tracing/events/kprobes/kp3, which has none", UNORDERED, EVENTS_GO),
         "open:3:kprobes;create:kp3;stat:kprobes/kp3;close:3",
         mended_in=L66,
+        drawn=False,
     ),
     Fault(
         "E64",
@@ -110,6 +111,7 @@ KNOWN: tuple[Fault, ...] = (
         Wanted(REFCOUNT, "dentry tracing/events/kprobes/kp3, which has none", UNORDERED, EVENTS_GO),
         "open:3:kprobes;create:kp3;stat:kprobes/kp3;close:3",
         mended_in=L66,
+        drawn=False,
     ),
     Fault(
         "E64",
@@ -156,6 +158,7 @@ KNOWN: tuple[Fault, ...] = (
         "open:3:kprobes/kp1/hist;remove:kp1;read:3",
         given={"files": "hist"},
         mended={"files": "hist", "hist_refs": "true", "file_refs": "true"},
+        drawn=False,
     ),
     Fault(
         "E64",
@@ -178,6 +181,7 @@ KNOWN: tuple[Fault, ...] = (
         "open:3:kprobes;create:kp3;stat:kprobes/kp3;close:3",
         given={"remembers_dentries": "false"},
         mended_in=L66,
+        drawn=False,
     ),
     Fault(
         "E15",

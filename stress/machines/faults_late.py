@@ -64,6 +64,7 @@ KNOWN: tuple[Fault, ...] = (
         given={"files": "format"},
         mended={"files": "format"},
         mended_in=L612,
+        drawn=False,
     ),
     Fault(
         "E56",
@@ -72,6 +73,7 @@ KNOWN: tuple[Fault, ...] = (
         "open:3:kprobes/kp1/hist;remove:kp1;read:3",
         given={"files": "hist"},
         mended={"files": "hist", "hist_refs": "true", "format_checks": "true"},
+        drawn=False,
     ),
     Fault(
         "E59",
@@ -80,6 +82,7 @@ KNOWN: tuple[Fault, ...] = (
         "remount:gid=7;show:kprobes/kp1",
         given={"inherits_owner": "false"},
         mended_in=L67,
+        drawn=False,
     ),
     Fault(
         "E60",
@@ -88,6 +91,7 @@ KNOWN: tuple[Fault, ...] = (
         "open:3:/;getdents:3:=3;remount:gid=7",
         given={"skips_cursors": "false"},
         mended_in=L67,
+        drawn=False,
     ),
     Fault(
         "E64",
@@ -95,6 +99,7 @@ KNOWN: tuple[Fault, ...] = (
         Wanted(PROMISE, "has the inode numbers"),
         "show:kprobes/kp1;drop_caches;show:kprobes/kp1",
         mended_in=L68,
+        drawn=False,
     ),
     Fault(
         "E62",
@@ -103,6 +108,7 @@ KNOWN: tuple[Fault, ...] = (
         "ls:kprobes/kp1:=1",
         given={"counts_every_entry": "false", "read_only_first": "true", "files": "btf_ids+enable"},
         mended={"read_only_first": "true", "files": "btf_ids+enable"},
+        drawn=False,
     ),
     Fault(
         "E62",
@@ -110,6 +116,7 @@ KNOWN: tuple[Fault, ...] = (
         Wanted(REFERENCE, "getdents gives|ls gives"),
         "ls:kprobes:=1",
         given={"gives_back_position": "false"},
+        drawn=False,
     ),
     Fault(
         "E63",
@@ -117,6 +124,7 @@ KNOWN: tuple[Fault, ...] = (
         Wanted(PROMISE, "have one inode number"),
         "ls:kprobes",
         mended={"own_dir_ino": "true"},
+        drawn=False,
     ),
     Fault(
         "E20",
@@ -125,6 +133,7 @@ KNOWN: tuple[Fault, ...] = (
         "stat:kprobes/kp3;create:kp3;stat:kprobes/kp3",
         given={"caches_misses": "true"},
         mended_in=L68,
+        drawn=False,
     ),
     Fault(
         "E21",
@@ -133,6 +142,7 @@ KNOWN: tuple[Fault, ...] = (
         "stat:kprobes/kp1;remove:kp1;stat:kprobes/kp1",
         given={"revalidates": "false"},
         mended_in=L68,
+        drawn=False,
     ),
     Fault(
         "E55",
@@ -142,6 +152,7 @@ KNOWN: tuple[Fault, ...] = (
         given={"files": "format"},
         mended={"files": "format"},
         mended_in=L612,
+        drawn=False,
     ),
     Fault(
         "stale-owner",
@@ -149,6 +160,7 @@ KNOWN: tuple[Fault, ...] = (
         Wanted(REFERENCE, "show gives"),
         "remount:uid=8;show:kprobes",
         mended_in=L612,
+        drawn=False,
     ),
     Fault(
         "E66",
@@ -156,6 +168,7 @@ KNOWN: tuple[Fault, ...] = (
         Wanted(REFERENCE, "show gives"),
         "chown:=5:=null:kprobes/kp1;remount:uid=8;show:kprobes/kp1",
         mended_in=L612,
+        drawn=False,
     ),
     Fault(
         "E47",
@@ -163,6 +176,7 @@ KNOWN: tuple[Fault, ...] = (
         Wanted(PROMISE, "has no dentry, and is not freed"),
         "drop_caches",
         mended={"clears_flag_at_drop": "true"},
+        drawn=False,
     ),
     Fault(
         "E55",
@@ -171,6 +185,7 @@ KNOWN: tuple[Fault, ...] = (
         "open:3:kprobes/kp1/format;remove:kp1;read:3",
         given={"files": "format"},
         mended={"files": "format", "format_checks": "true", "clears_flag_at_drop": "true"},
+        drawn=False,
     ),
     Fault(
         "E67",
@@ -183,6 +198,7 @@ KNOWN: tuple[Fault, ...] = (
             "remount_writes_inodes": "true",
             "remount_recurses": "true",
         },
+        drawn=False,
     ),
     Fault(
         "stale-owner",
@@ -191,6 +207,7 @@ KNOWN: tuple[Fault, ...] = (
         "remount:uid=8;show:kprobes",
         given={"clears_flag_at_drop": "true"},
         mended={"clears_flag_at_drop": "true", "remount_writes_inodes": "true"},
+        drawn=False,
     ),
     Fault(
         "owner",
@@ -198,5 +215,6 @@ KNOWN: tuple[Fault, ...] = (
         Wanted(REFERENCE, "show gives"),
         "chown:=null:=6:;show:kprobes/kp1",
         mended_in=L612,
+        drawn=False,
     ),
 )
