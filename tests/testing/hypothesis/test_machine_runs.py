@@ -460,10 +460,12 @@ async def late(self: object, at: Word) -> None: ...
 async def holding(self: object, at: Word, key: int) -> None: ...
 
 
-def method(self: object, world: World) -> Word: ...
+def method(self: object, world: World) -> Word:
+    return Word(world)
 
 
-async def slowly(world: World) -> Word: ...
+async def slowly(world: World) -> Word:
+    return Word(world)
 
 
 FINE = rule()(fine)
