@@ -104,6 +104,7 @@ KNOWN: tuple[Fault, ...] = (
         Wanted(UAF, "events->e_top_files", UNORDERED, EVENTS_GO),
         "mkdir:/instances/foo;open:3:/instances/foo/events;rmdir:/instances/foo;stat_at:3:kprobes",
         mended_in=L67,
+        drawn=False,
     ),
     Fault(
         "E14",
