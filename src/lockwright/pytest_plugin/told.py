@@ -6,6 +6,7 @@ import inspect
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,19 +33,28 @@ def tell(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRepo
     if item.config.getoption("fulltrace") or report.outcome != "failed":
         return
     lines, summary = _said(errors)
-    # of several the first, for pytest has no such form of a group
-    shown = pytest.ExceptionInfo.from_exception(errors[0]).getrepr(style="value", chain=False)
-    path, line = _where(item, call.excinfo)
-    crash = shown.reprcrash
-    if crash is None:  # every frame is hidden: nothing of the test's is left
-        report.longrepr = "\n".join([*lines, "", f"{path}:{line}: {summary}"])
-        return
-    crash.path, crash.lineno, crash.message = path, line, summary
+    shown, crash = _form()
+    crash.path, crash.lineno = _where(item, call.excinfo)
+    crash.message = summary
     (entry,) = shown.reprtraceback.reprentries
     one_line = item.config.getoption("tbstyle") == "line"  # pytest itself then prints `crash`
     entry.lines = [] if one_line else lines
-    entry.reprfileloc = None if one_line else crash  # type: ignore[union-attr]  # a ReprEntry
+    entry.reprfileloc = None if one_line else crash
     report.longrepr = shown
+
+
+def _form() -> tuple[Any, Any]:
+    """What pytest shows an exception by, to be filled in, and its line of the short summary.
+
+    Of an exception of its own: a test's own may have nothing but hidden frames, or be a group, and
+    for these pytest has no such form.  (A plain text would be printed whole in the summary, where
+    `CI` is set.)
+    """
+    try:
+        raise AssertionError
+    except AssertionError:
+        shown = pytest.ExceptionInfo.from_current().getrepr(style="value", chain=False)
+        return shown, shown.reprcrash
 
 
 def _errors(item: pytest.Item, error: BaseException) -> list[BaseException]:

@@ -123,9 +123,12 @@ TWO = """
 """
 
 
+@pytest.mark.parametrize("ci", ["", "true"])  # there pytest's short summary cuts nothing off
 def test_several_failures_of_one_machine_are_shown_without_a_traceback(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ci: str
 ) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.delenv("BUILD_NUMBER", raising=False)
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:cacheprovider")
     pytester.makepyfile(test_two=TWO)
     result = pytester.runpytest("--lockwright-report", "found")
