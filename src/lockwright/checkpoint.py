@@ -145,8 +145,9 @@ def resumed(scenario: Scenario, options: Options, checkpoint: Checkpoint) -> Ses
 def kept_options(options: Options) -> dict[str, Value]:
     """The options that make an exploration what it is, as JSON has them."""
     kept = {name: value for name, value in asdict(options).items() if name not in NOT_KEPT}
-    if not options.coverage:
-        del kept["coverage"]  # older checkpoints have none
+    for name in ("coverage", "slow"):  # older checkpoints have none
+        if not kept[name]:
+            del kept[name]
     as_read: dict[str, Value] = json.loads(json.dumps(kept))
     return as_read
 

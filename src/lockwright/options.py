@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from lockwright.core.errors import UsageError
 from lockwright.core.schedule import Choice
+from lockwright.schedule.slow import SLOW
 from lockwright.schedule.strategies import MIX, mix_text, parse_mix
 
 RULES = (
@@ -29,7 +30,8 @@ class Options:
     only what can follow it is explored.  Each finding's schedule is shrunk and compared with runs
     that pass by at most `attempts` executions, after the search and whatever its bounds; 0 leaves
     it as it was found.  `jobs` processes explore, with the same result whatever their number.
-    With `coverage` the result says what was covered.
+    With `coverage` the result says what was covered.  `slow` names what a random strategy lets end
+    as late as it can: "grace periods", "work".
     """
 
     strategy: str = "dpor"
@@ -47,6 +49,7 @@ class Options:
     attempts: int = 0
     jobs: int = 1
     coverage: bool = False
+    slow: tuple[str, ...] = ()
 
 
 def check_options(options: Options) -> None:
@@ -56,6 +59,8 @@ def check_options(options: Options) -> None:
         check_name("rule", name, RULES)
     check_name("granularity", options.granularity, GRANULARITIES)
     parse_mix(options.mix)
+    for name in options.slow:
+        check_name("delay", name, SLOW)
     if options.bound is not None and options.bound < 0:
         raise UsageError(f"a bound of {options.bound} preemptions: expected 0 or more")
     if options.attempts < 0:

@@ -196,16 +196,17 @@ def _import(name: str, root: Path) -> ModuleType:
     except KeyboardInterrupt:
         raise
     except (Exception, SystemExit) as error:
-        said = str(error) if isinstance(error, LockwrightError) else _shown(error)
-        raise UsageError(f"cannot import {name}: {said}{_place(error, root)}") from None
+        said = str(error) if isinstance(error, LockwrightError) else shown_error(error)
+        raise UsageError(f"cannot import {name}: {said}{place_of_error(error, root)}") from None
 
 
-def _shown(error: BaseException) -> str:
+def shown_error(error: BaseException) -> str:
+    """An exception in one line."""
     message = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def _place(error: BaseException, root: Path) -> str:
+def place_of_error(error: BaseException, root: Path) -> str:
     """Where in the project's files an import went wrong: ` (stress/scenarios.py, line 3)`."""
     if isinstance(error, SyntaxError) and error.filename:
         places = [(error.filename, error.lineno)]

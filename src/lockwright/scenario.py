@@ -31,7 +31,8 @@ from lockwright.core.errors import UsageError
 from lockwright.core.location import Value
 from lockwright.core.promise import Goal
 from lockwright.core.world import World
-from lockwright.kernel.reclaim import Reclaim
+from lockwright.kernel.faults import FAILS, FAILURES, Faults, check_site, goal_of
+from lockwright.kernel.reclaim import KSWAPD, Reclaim, kswapd
 from lockwright.kernel.signal import Signals, signal_each
 from lockwright.kernel.storebuffer import SC, check_memory, use_memory
 
@@ -48,7 +49,10 @@ short, and then reclaim; none if not given, but those that its world allows for 
 SIGNALS = "signals"
 """The parameter that every scenario has: the tasks, by comm, joined by +, that are sent a signal
 each at some time; none if not given."""
-RESERVED = (MEMORY, INTERRUPTS, RECLAIM, SIGNALS)
+SHRINKERS = "shrinkers"
+"""The parameter that every scenario has: how often reclaim runs beside its tasks, in a task of its
+own; never if not given."""
+RESERVED = (MEMORY, INTERRUPTS, RECLAIM, SIGNALS, FAILURES, FAILS, SHRINKERS)
 Build = Callable[..., None]
 Ground = Callable[..., Value]
 """Makes, of a fresh world and parameters, what the tasks of one or several scenarios act on.
@@ -117,9 +121,9 @@ class Scenario:
     """One situation to explore.  Immutable; `variant` and `with_parameters` make others.
 
     `at_end` holds the promises of every execution that ends well, `sometimes` the goals that some
-    execution has to reach.  `parameters` holds MEMORY only where stores can be delayed, INTERRUPTS
-    only where they come anywhere, RECLAIM only where memory can be short, SIGNALS only where some
-    are sent.
+    execution has to reach.  `parameters` holds those of RESERVED only where they are not what they
+    are by themselves: sequential consistency, interrupts of their own, and none of what can go
+    wrong.
     """
 
     name: str
@@ -179,16 +183,21 @@ class Scenario:
 
     def set_up(self, world: World) -> None:
         """Build the world and spawn the tasks."""
+        given = self.parameters
         use_memory(world, self.memory)
         if self.interrupts != OWN:
             world.interrupts = self.interrupts
-        if RECLAIM in self.parameters:
-            Reclaim(world, int(self.parameters[RECLAIM]))
-        if SIGNALS in self.parameters:
+        if RECLAIM in given:
+            Reclaim(world, int(given[RECLAIM]))
+        if SIGNALS in given:
             Signals(world)
+        if FAILURES in given or FAILS in given:
+            world.faults = Faults(world, int(given.get(FAILURES, 0)), str(given.get(FAILS, "")))
         self.build(world, **self.arguments)
-        if SIGNALS in self.parameters:
-            signal_each(world, str(self.parameters[SIGNALS]).split("+"))
+        if SIGNALS in given:
+            signal_each(world, str(given[SIGNALS]).split("+"))
+        if SHRINKERS in given:
+            reclaim_beside(world, int(given[SHRINKERS]), self.name)
 
     def variant(
         self,
@@ -207,40 +216,31 @@ class Scenario:
             declared=None,
             title=title or self.title,
             at_end=self.at_end if at_end is None else at_end,
-            sometimes=self.sometimes if sometimes is None else sometimes,
+            sometimes=made.sometimes if sometimes is None else sometimes,
         )
 
     def with_parameters(self, given: Mapping[str, str]) -> Scenario:
         """Parameters from text.  Raises UsageError for an unknown name or an impossible value."""
         parameters = dict(self.parameters)
         for key, text in given.items():
-            if key == MEMORY:
-                check_memory(text)
+            if key in _READ:
                 parameters.pop(key, None)
-                if text != SC:
-                    parameters[key] = text
-                continue
-            if key == INTERRUPTS:
-                parameters.pop(key, None)
-                if _where(text) != OWN:
-                    parameters[key] = text
-                continue
-            if key == RECLAIM:
-                parameters.pop(key, None)
-                if count := _count(text):
-                    parameters[key] = count
-                continue
-            if key == SIGNALS:
-                parameters.pop(key, None)
-                if text:
-                    parameters[key] = text
+                if (value := _READ[key](text)) is not None:
+                    parameters[key] = value
                 continue
             if key not in parameters:
                 known = ", ".join(parameters) or "none"
                 raise UsageError(f"{self.name} has no parameter {key!r}; it has: {known}")
             parameters[key] = _parse(self.name, key, text, parameters[key])
         own = self.parameters if self.declared is None else self.declared
-        return replace(self, parameters=parameters, declared=own)
+        goals = self._goals_with(str(parameters.get(FAILS, "")))
+        return replace(self, parameters=parameters, declared=own, sometimes=goals)
+
+    def _goals_with(self, site: str) -> tuple[Goal, ...]:
+        """Its goals where allocations of this site are to fail, and of no other."""
+        before = goal_of(str(self.parameters.get(FAILS, "")))
+        goals = tuple(goal for goal in self.sometimes if goal != before)
+        return (*goals, goal_of(site)) if site else goals
 
 
 def scenario(
@@ -278,6 +278,17 @@ def scenario(
     return decorate
 
 
+def reclaim_beside(world: World, passes: int, name: str) -> None:
+    """Make the task that reclaims so often, at whatever time it runs.  Raises UsageError if the
+    world has no shrinker: then it would try nothing."""
+    reclaim: Reclaim | None = world.reclaim
+    if reclaim is None or not reclaim.shrinkers:
+        raise UsageError(
+            f"{name} registers no shrinker: there is nothing that {SHRINKERS}={passes} could run"
+        )
+    world.spawn(kswapd(reclaim, passes), KSWAPD)
+
+
 def _on(ground: Ground, act: Act, name: str, parameters: Mapping[str, Parameter]) -> OnGround:
     build = OnGround(ground, act)
     for parameter in parameters:
@@ -288,18 +299,36 @@ def _on(ground: Ground, act: Act, name: str, parameters: Mapping[str, Parameter]
     return build
 
 
-def _where(text: str) -> str:
+def _memory(text: str) -> str | None:
+    check_memory(text)
+    return text if text != SC else None
+
+
+def _where(text: str) -> str | None:
     if text not in WHERE:
         raise UsageError(f"unknown {INTERRUPTS} {text!r}; there are: {', '.join(WHERE)}")
-    return text
+    return text if text != OWN else None
 
 
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise UsageError(
-            f"{RECLAIM} is how many allocations may find memory short, 0 or more, not {text!r}"
-        )
-    return int(text)
+def _count(what: str) -> Callable[[str], int | None]:
+    def read(text: str) -> int | None:
+        if not (text.isascii() and text.isdecimal()):
+            raise UsageError(f"{what}, 0 or more, not {text!r}")
+        return int(text) or None
+
+    return read
+
+
+_READ: Mapping[str, Callable[[str], Parameter | None]] = {
+    MEMORY: _memory,
+    INTERRUPTS: _where,
+    RECLAIM: _count(f"{RECLAIM} is how many allocations may find memory short"),
+    SIGNALS: lambda text: text or None,
+    FAILURES: _count(f"{FAILURES} is how many allocations may fail"),
+    FAILS: lambda text: check_site(text) if text else None,
+    SHRINKERS: _count(f"{SHRINKERS} is how often reclaim runs beside the tasks"),
+}
+"""Reads each of RESERVED; None where it says what holds without it."""
 
 
 def _parse(name: str, key: str, text: str, default: Parameter) -> Parameter:

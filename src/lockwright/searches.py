@@ -26,6 +26,7 @@ from lockwright.options import OPERATION, Options, check_name
 from lockwright.schedule.coverage import PIECE
 from lockwright.schedule.mix import Mix
 from lockwright.schedule.sampler import Sampler
+from lockwright.schedule.slow import Slow
 from lockwright.schedule.strategies import mix, parse_mix, sampler
 
 State = dict[str, Value]
@@ -86,7 +87,7 @@ RANGE = PIECE
 class Sampling:
     """The executions of a random strategy, which have numbers, from one of them on."""
 
-    def __init__(self, worlds: Worlds, oracle: Sampler | Mix) -> None:
+    def __init__(self, worlds: Worlds, oracle: Sampler | Mix | Slow) -> None:
         self.worlds = worlds
         self.oracle = oracle
 
@@ -146,13 +147,18 @@ def _liveness(worlds: Worlds, options: Options, state: State | None) -> Search:
 def _sampled(worlds: Worlds, options: Options, state: State | None) -> Search:
     first, count = _range(options, state)
     name, seed, depth = options.strategy, options.seed, options.depth
-    return Sampling(worlds, sampler(name, seed, count, first=first, depth=depth))
+    made = sampler(name, seed, count, first=first, depth=depth)
+    return Sampling(worlds, _slowed(made, options))
 
 
 def _mixed(worlds: Worlds, options: Options, state: State | None) -> Search:
     first, count = _range(options, state)
     parts, seed, depth = parse_mix(options.mix), options.seed, options.depth
-    return Sampling(worlds, mix(parts, seed, count, first=first, depth=depth))
+    return Sampling(worlds, _slowed(mix(parts, seed, count, first=first, depth=depth), options))
+
+
+def _slowed(made: Sampler | Mix, options: Options) -> Sampler | Mix | Slow:
+    return Slow(made, options.slow) if options.slow else made
 
 
 def _range(options: Options, state: State | None) -> tuple[int, int]:
@@ -186,6 +192,15 @@ STRATEGIES = tuple(STRATEGY)
 EXHAUSTIVE = tuple(name for name, strategy in STRATEGY.items() if strategy.exhaustive)
 
 
+def check_slow(options: Options) -> None:
+    """Raise UsageError for delays that are asked of a strategy which tries them all."""
+    if options.slow and options.strategy in EXHAUSTIVE:
+        raise UsageError(
+            f"slow {' and '.join(options.slow)} is for random strategies: "
+            f"{options.strategy} tries every delay"
+        )
+
+
 def search(make: MakeWorld | Worlds, options: Options, state: State | None = None) -> Search:
     """The search of a strategy; with a state that it exported, one that goes on there.
 
@@ -195,6 +210,7 @@ def search(make: MakeWorld | Worlds, options: Options, state: State | None = Non
     check_name("strategy", options.strategy, STRATEGIES)
     worlds = make if isinstance(make, Worlds) else Worlds(make)
     strategy = STRATEGY[options.strategy]
+    check_slow(options)
     if not options.prefix:
         return strategy.make(worlds, options, state)
     after = After(worlds.judged, options.prefix)

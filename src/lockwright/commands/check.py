@@ -25,6 +25,7 @@ from lockwright.core.event import value_text
 from lockwright.core.prediction import CONFIRMED, OPEN, Prediction
 from lockwright.core.result import VERSION, Progress, Result, Verdict
 from lockwright.core.schedule import Choice
+from lockwright.fault_sites import check_fails
 from lockwright.kernel.storebuffer import MEMORY
 from lockwright.options import Options
 from lockwright.project import load_project
@@ -48,7 +49,9 @@ WORST_FIRST = (INTERRUPTED, 4, 2, 1, 3, 0)
     multiple=True,
     metavar="NAME=VALUE",
     help="A scenario's parameter.  Each has interrupts=anywhere: handlers on top of any task, too; "
-    "reclaim=N: so many allocations find memory short; and signals=TASK+TASK: these get one each.",
+    "reclaim=N: so many allocations find memory short; shrinkers=N: reclaim runs so often beside; "
+    "failures=N: so many allocations fail; fails=SITE: one of that site (list --sites); and "
+    "signals=TASK+TASK: these get one each.",
 )
 @click.option(
     "--memory",
@@ -124,6 +127,8 @@ def check(
             asked, targets = asked.resuming(saved), targets or (saved.scenario,)
             given = {**saved_parameters(saved), **given}
         scenarios = [chosen.with_parameters(given) for chosen in project.select(targets)]
+        for scenario in scenarios:
+            check_fails(scenario)
         options = replace(asked.bounded(), version=project.version)
         if path is None:
             sessions = [Session(scenario, options) for scenario in scenarios]

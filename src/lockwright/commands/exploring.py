@@ -16,14 +16,15 @@ from lockwright.core.location import Value
 from lockwright.core.result import ESTIMATE_MAX
 from lockwright.options import GRANULARITIES, RULES, SECTION, Options, check_name
 from lockwright.parallel import ALONE
+from lockwright.schedule.slow import SLOW
 from lockwright.schedule.strategies import MIX, mix_text
-from lockwright.searches import EXHAUSTIVE, STRATEGIES, STRATEGY
+from lockwright.searches import EXHAUSTIVE, STRATEGIES, STRATEGY, check_slow
 
 EXECUTIONS_DEFAULT = 1000
 NO_BOUND = ESTIMATE_MAX
 NAMES = (
     *("strategy", "granularity", "seed", "executions", "seconds", "depth", "mix", "bound", "rules"),
-    *("jobs", "attempts"),
+    *("jobs", "attempts", "slow"),
 )
 COVERAGE = "coverage"
 """Another one, which some of these commands have (`covering.py`)."""
@@ -39,6 +40,7 @@ class Asked:
     def resuming(self, checkpoint: Checkpoint) -> Asked:
         """What was not typed is as it was; the bounds of an exhaustive search are what is typed."""
         known = {**checkpoint.options, "rules": tuple(checkpoint.options["rules"])}
+        known["slow"] = tuple(checkpoint.options.get("slow", ()))
         if checkpoint.options.get("strategy") not in EXHAUSTIVE:
             known.update((name, checkpoint.bounds[name]) for name in BOUNDS)
         names = [name for name in (*NAMES, COVERAGE) if name in known and name not in self.given]
@@ -46,8 +48,10 @@ class Asked:
         return replace(self, options=replace(self.options, **kept))
 
     def bounded(self) -> Options:
-        """The options, a random strategy with a bound in any case."""
+        """The options, a random strategy with a bound in any case.  Raises UsageError for delays
+        that no strategy can be asked for."""
         options = self.options
+        check_slow(options)
         if options.executions is None and options.strategy not in EXHAUSTIVE:
             most = EXECUTIONS_DEFAULT if options.seconds is None else NO_BOUND
             return replace(options, executions=most)
@@ -70,7 +74,8 @@ def finite(context: click.Context, parameter: click.Parameter, value: float | No
     return value
 
 
-def _jobs(context: click.Context, parameter: click.Parameter, value: str) -> int:
+def jobs_of(context: click.Context, parameter: click.Parameter, value: str) -> int:
+    """So many processes, of a number or `auto`."""
     if value == "auto":
         return cores()
     if not value.isascii() or not value.isdecimal() or int(value) < 1:
@@ -133,12 +138,18 @@ OPTIONS = (
     ),
     click.option("--bound", type=click.IntRange(min=0), help="Of bounded: most preemptions."),
     click.option(
+        "--slow",
+        multiple=True,
+        type=click.Choice(SLOW),
+        help="Of a random strategy: let these end as late as they can.  May be given twice.",
+    ),
+    click.option(
         "--jobs",
         "-j",
         default="1",
         show_default=True,
         metavar="N",
-        callback=_jobs,
+        callback=jobs_of,
         help="So many processes, or auto: one for each core.  The result is the same.  "
         f"Strategies {', '.join(ALONE)} have one.",
     ),

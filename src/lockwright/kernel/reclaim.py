@@ -10,7 +10,7 @@ map `fs_reclaim`: reclaim holds it, and every allocation that could reclaim take
 What a shrinker does is told with `Reclaim(world, budget).register(shrink)`: `budget` is how many
 allocations in an execution find memory short, and then run all shrinkers before they go on; the
 explorer tries each.  Without a budget none does, and only the validator hears of it.  Every
-scenario's parameter `reclaim` gives a budget from outside.
+scenario's parameter `reclaim` gives a budget from outside, and its parameter `shrinkers` a kswapd.
 
 Source: mm/page_alloc.c (fs_reclaim_acquire(), __perform_reclaim()), include/linux/sched/mm.h,
 include/linux/gfp_types.h, mm/vmscan.c (balance_pgdat()), mm/mmu_notifier.c, mm/memory.c.
@@ -54,6 +54,8 @@ PF_MEMALLOC_NOIO = 4
 """Flags of a task: it may not reclaim at all, not by way of file systems, not by I/O."""
 
 FLAGS = "memalloc flags"
+KSWAPD = "kswapd0"
+"""The task that reclaims beside all others."""
 
 FS_RECLAIM = LockKey("fs_reclaim", "", 0, 0)
 FS_RECLAIM_MAP = 0xFFFFFFFF82000400
@@ -295,6 +297,12 @@ class Reclaim:
         await kswapd_acquire()
         await self.shrink_slab()
         await kswapd_release()
+
+
+async def kswapd(reclaim: Reclaim, passes: int) -> None:
+    """So many rounds of kswapd.  C: kswapd()."""
+    for _ in range(passes):
+        await reclaim.balance_pgdat()
 
 
 def kswapd_acquire() -> Operation:

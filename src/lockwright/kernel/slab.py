@@ -16,6 +16,8 @@ from lockwright.core.location import Location, Value
 from lockwright.core.native import slots_in
 from lockwright.core.operation import Operation
 from lockwright.core.orders import RELAXED
+from lockwright.core.task import Task
+from lockwright.kernel.faults import Faults, site_of
 from lockwright.kernel.lockuse import Lock
 from lockwright.kernel.reclaim import (
     DIRECT_RECLAIM,
@@ -25,8 +27,19 @@ from lockwright.kernel.reclaim import (
 )
 
 if TYPE_CHECKING:
-    from lockwright.core.task import Task
     from lockwright.core.world import World
+
+__all__ = [
+    "Allocate",
+    "Faults",
+    "Field",
+    "Slab",
+    "check_alive",
+    "faults_of",
+    "free_now",
+    "kfree",
+    "kmalloc",
+]
 
 T = TypeVar("T")
 S = TypeVar("S", bound="Slab")
@@ -189,8 +202,11 @@ def check_alive(obj: Slab, how: str) -> None:
         _use_after_free(obj, how, "use")
 
 
-class _Allocate(Operation):
-    __slots__ = ("faults", "gfp", "make", "what")
+class Allocate(Operation):
+    """One allocation, of `what`.  `budgets` are those that its failure can be of, None until
+    somebody asks; `task` is who allocates, where there is one for one site alone."""
+
+    __slots__ = ("budgets", "faults", "gfp", "make", "task", "what")
 
     kind = "kmalloc"
     chooses = True
@@ -202,23 +218,46 @@ class _Allocate(Operation):
         self.make = make
         self.faults = faults
         self.gfp = gfp
+        self.task: Task | None = None
+        self.budgets: tuple[Location, ...] | None = faults.anywhere
+        if faults.site:
+            creator = faults.left.world.creator
+            self.task = creator if isinstance(creator, Task) else None
+            self.budgets = None
+
+    def _budgets(self) -> tuple[Location, ...]:
+        """Asked while the task stands before it, so that the task's functions tell where it is."""
+        if self.budgets is None:
+            faults, task = self.faults, self.task
+            here = task is not None and site_of(task, self.what) == faults.site
+            self.budgets = (faults.here, *faults.anywhere) if here else faults.anywhere
+        return self.budgets
 
     def options(self) -> int:
-        return 2 if self.faults.left.value > 0 else 1
+        return 2 if any(budget.value > 0 for budget in self._budgets()) else 1
 
     def announce(self, choice: int) -> list[int]:
-        left = self.faults.left
-        return [left.writing if choice else left.reading] if self.faults.armed else []
+        codes: list[int] = []
+        for budget in self._budgets():
+            if budget.value > 0:  # the first one that is left pays
+                return [*codes, budget.writing if choice else budget.reading]
+            codes.append(budget.reading)
+        return codes
 
     def run(self, task: Task, touched: list[int]) -> Value:
-        if task.atomic or task.world.on_acquire:
+        world = task.world
+        if task.atomic or world.on_acquire:
             tell_alloc(task, self.gfp, self.kind)
-        left = self.faults.left
-        if self.faults.armed:
-            touched.append(left.reading)
-        if left.world.choice:
-            touched.append(left.writing)
-            left.value -= 1
+        for budget in self._budgets():
+            touched.append(budget.reading)
+            if budget.value > 0:
+                if world.choice:
+                    touched.append(budget.writing)
+                    budget.value -= 1
+                break
+        if world.choice:
+            if self.faults.site and self.faults.here in self._budgets():
+                self.faults.failed(world)
             return None
         obj = self.make()
         obj.born = task.comm
@@ -226,16 +265,6 @@ class _Allocate(Operation):
 
     def describe(self) -> str:
         return f"{self.kind}({self.what})"
-
-
-class Faults:
-    """How many allocations may still fail in this execution; 0 by default."""
-
-    __slots__ = ("armed", "left")
-
-    def __init__(self, world: World, most: int = 0) -> None:
-        self.left = Location(world, most, "allocation faults")
-        self.armed = most > 0
 
 
 def faults_of(world: World) -> Faults:
@@ -262,7 +291,7 @@ def kmalloc(
     """
     if atomic:
         gfp &= ~DIRECT_RECLAIM
-    allocate = _Allocate(what, make, faults_of(world), gfp)
+    allocate = Allocate(what, make, faults_of(world), gfp)
     if world.reclaim is not None and world.reclaim.armed:
         return alloc_pages_slowpath(world, allocate, gfp)
     return allocate

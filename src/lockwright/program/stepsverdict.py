@@ -115,7 +115,7 @@ def _try(
 ) -> None:
     options, session_of = how
     most = options.executions or EXECUTIONS
-    by_all = replace(options, strategy="dpor", granularity=OPERATION, executions=most)
+    by_all = replace(options, strategy="dpor", granularity=OPERATION, executions=most, slow=())
     executions = 0
     for each in (by_all, replace(by_all, strategy="random")):
         result, proof = _explored(session_of(attempt.program, each), cycle)

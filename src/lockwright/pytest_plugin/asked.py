@@ -13,6 +13,7 @@ from lockwright.kernel.storebuffer import check_memory
 from lockwright.options import GRANULARITIES, RULES, Options, check_name
 from lockwright.report.columns import counted
 from lockwright.scenario import MEMORY
+from lockwright.schedule.slow import SLOW
 from lockwright.schedule.strategies import parse_mix
 from lockwright.searches import EXHAUSTIVE, STRATEGIES
 from lockwright.testing.profiles import Profile
@@ -137,6 +138,14 @@ def _rules(name: str, value: Value) -> Value:
     return tuple(value)
 
 
+def _slow(name: str, value: Value) -> Value:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise UsageError(f"{name}={value!r}: expected a list, of: {', '.join(SLOW)}")
+    for delay in value:
+        check_name("delay", str(delay), SLOW)
+    return tuple(value)
+
+
 def _mix(name: str, value: Value) -> Value:
     if not isinstance(value, str):
         raise UsageError(f"{name}={value!r}: expected a text, as 'random,pct:2'")
@@ -178,6 +187,7 @@ CHECKS: dict[str, Callable[[str, Value], Value]] = {
     "attempts": _from(0),
     "jobs": _from(1),
     "coverage": _switch,
+    "slow": _slow,
     MEMORY: _memory,
     PARAMETERS: _parameters,
 }

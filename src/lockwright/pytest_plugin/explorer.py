@@ -13,6 +13,7 @@ from lockwright.core.errors import LockwrightError, UsageError
 from lockwright.core.location import Value
 from lockwright.core.promise import Goal
 from lockwright.core.result import Result
+from lockwright.fault_sites import check_fails
 from lockwright.pytest_plugin.asked import Asked, Layer, asked, of_profile
 from lockwright.pytest_plugin.gathered import Exploration, exploration
 from lockwright.pytest_plugin.once import result_of, run_once
@@ -151,6 +152,7 @@ class Explore:
 
     def _explored(self, scenario: Scenario, how: Asked) -> Explored:
         __tracebackhide__ = True
+        check_fails(scenario)
         options = replace(how.options, version=self._run.subjects.version(scenario))
         session = Session(scenario, options)
         try:

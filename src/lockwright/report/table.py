@@ -97,7 +97,7 @@ def table(
         ],
         width,
     )
-    return "\n".join(_coloured(line) if colour else line for line in lines)
+    return "\n".join(coloured(line) if colour else line for line in lines)
 
 
 def grid(
@@ -127,7 +127,7 @@ def _room(widths: Sequence[int], width: int) -> int:
     return width - sum(widths[1:]) - len(GAP) * (len(widths) - 1)
 
 
-def _coloured(line: str) -> str:
+def coloured(line: str) -> str:
     """A row with its verdict in colour; other lines have no verdict between two gaps."""
     for verdict, code in COLOURS.items():
         before, found, after = line.partition(f"{GAP}{verdict} ")

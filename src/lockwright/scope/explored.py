@@ -91,7 +91,9 @@ class ScopeSession:
 
     def scenario(self, program: Program) -> Scenario:
         """A program of the scope as a scenario.  Raises UsageError for parameters it has not."""
-        return self.scope.calls.scenario(program).with_parameters(self.given)
+        made = self.scope.calls.scenario(program).with_parameters(self.given)
+        # a program need not have the allocation that another's may fail in
+        return replace(made, sometimes=())
 
     @property
     def result(self) -> ScopeResult:

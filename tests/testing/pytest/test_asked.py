@@ -82,6 +82,8 @@ def test_a_list_of_rules_becomes_a_tuple() -> None:
         ({"attempts": -1}, "attempts=-1: expected a number, 0 or more"),
         ({"jobs": 0}, "jobs=0: expected a number, 1 or more"),
         ({"coverage": 1}, "coverage=1: expected True or False"),
+        ({"slow": "work"}, "slow='work': expected a list, of: grace periods, work"),
+        ({"slow": ["wrok"]}, "unknown delay 'wrok'; did you mean work"),
         ({"memory": "weak"}, "unknown memory 'weak'"),
         ({"parameters": ["a"]}, "parameters=.*: expected a mapping"),
         ({"parameters": {"a": None}}, "parameters: 'a': None is no text, number, True or False"),
