@@ -17,13 +17,6 @@ strategy's choices; `places.py`, `wakeups.py` and `stuck.py` tell what a run tha
 
 from __future__ import annotations
 
-try:
-    import trio as _trio  # noqa: F401
-except ImportError as error:
-    raise ImportError(
-        "lockwright.testing.trio needs trio: pip install 'lockwright[trio]'"
-    ) from error
-
 from lockwright.testing.trio.checking import STRATEGIES, check, replay
 from lockwright.testing.trio.hook import VERSIONS
 from lockwright.testing.trio.reporting import report, verify
