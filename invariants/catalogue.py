@@ -14,6 +14,7 @@ from invariants import (
     dentries,
     eventfs_file,
     events,
+    failures,
     fairness,
     memory,
     metadata,
@@ -271,6 +272,16 @@ CATALOGUE: tuple[Invariant, ...] = (
         (),
         (),
         (events.open_event_is_busy,),
+    ),
+    Invariant(
+        "I26",
+        "A call in which an allocation fails gives -ENOMEM and can be made again, or has done all "
+        "that it does; it leaves no lock held, and nothing behind.",
+        "the manuals' ENOMEM; Documentation/fault-injection/fault-injection.rst",
+        (),
+        ("leak", "deadlock", "lock held at task exit", "invalid pointer"),
+        ("A01", "A05", "A10"),
+        (failures.failures_are_told,),
     ),
 )
 

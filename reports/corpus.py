@@ -2,7 +2,8 @@
 
 `python -m reports.corpus` explores each entry of `stress/corpus` before and after its fix and
 prints the table; it exits with 1 if one is not found, or not gone.  With `--write` it makes
-`reports/baselines/corpus.md` anew, for its diff to be read.
+`reports/baselines/corpus.md` anew, for its diff to be read.  Below it stand the bugs that nobody
+has mended, found where they are.
 
 Before, the executions are those until the bug was seen; after, all that there are.
 """
@@ -24,7 +25,18 @@ from rich.table import Table
 
 from reports.running import run, written
 from stress.corpus import ENTRIES
-from stress.corpus.entry import GONE, ROOT, Entry, Judged, NotModelled, run_after, run_before
+from stress.corpus.a import TITLES
+from stress.corpus.entry import (
+    FOUND,
+    GONE,
+    ROOT,
+    Entry,
+    Judged,
+    NotModelled,
+    StillThere,
+    run_after,
+    run_before,
+)
 
 BASELINE = Path(__file__).parent / "baselines" / "corpus.md"
 BUGS = ROOT / "tests" / "data" / "eventfs_bugs.json"
@@ -35,6 +47,8 @@ SECONDS = 8
 """The column that differs from machine to machine."""
 SHORT_HEADS = ("bug", "design", "before", "executions", "after", "executions", "s")
 SHORT_RIGHT = (3, 5, 6)
+STILL_THERE_HEADS = ("bug", "what", "where", "verdict", "executions")
+STILL_THERE_RIGHT = (4,)
 NOT_MODELLED_HEADS = ("bug", "what", "why no model shows it")
 
 
@@ -87,15 +101,54 @@ class Row:
         return self.bug, self.design, before, executions_before, after, executions_after, seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A bug that nobody has mended, explored: `where` is as `Row.before`."""
+
+    bug: str
+    title: str
+    where: str
+    verdict: str
+    executions: int
+    message: str
+    note: str
+    holds: bool
+
+    def cells(self) -> tuple[str, ...]:
+        """Its cells of the table."""
+        title = f"{self.title} ({self.note})" if self.note else self.title
+        return self.bug, title, self.where, self.verdict, f"{self.executions:,}"
+
+
+def kept_of(entry: StillThere, judged: Judged) -> Kept:
+    """The line of a bug whose exploration ended so."""
+    found = judged.finding
+    return Kept(
+        bug=entry.id,
+        title=titles()[entry.id],
+        where=entry.at.arguments,
+        verdict=judged.verdict if found is None else f"{judged.verdict}: {entry.kind}",
+        executions=judged.executions,
+        message="" if found is None else found.message,
+        note=entry.note,
+        holds=judged.verdict == FOUND,
+    )
+
+
 def titles() -> dict[str, str]:
-    """What the recorded bugs are called, by id."""
+    """What the bugs are called, by id."""
     data = json.loads(BUGS.read_text(encoding="utf-8"))
-    return {bug["id"]: bug["title"] for bug in data["bugs"]}
+    return {**TITLES, **{bug["id"]: bug["title"] for bug in data["bugs"]}}
 
 
 def modelled() -> list[Entry]:
     """The entries that have scenarios."""
     return [entry for entry in ENTRIES if isinstance(entry, Entry)]
+
+
+def still_there() -> list[StillThere]:
+    """Those that nobody has mended."""
+    return [entry for entry in ENTRIES if isinstance(entry, StillThere)]
 
 
 def not_modelled() -> list[NotModelled]:
@@ -141,8 +194,13 @@ def explored(jobs: int) -> Iterator[Row]:
         yield from pool.imap(judge, numbers)
 
 
-def markdown(rows: Iterable[Row]) -> str:
-    """The committed form: the table, and below it what no model shows."""
+def explored_still_there() -> list[Kept]:
+    """The bugs that nobody has mended, found where they are."""
+    return [kept_of(entry, run_before(entry)) for entry in still_there()]
+
+
+def markdown(rows: Iterable[Row], kept: Sequence[Kept] = ()) -> str:
+    """The committed form: the table, and below it what is still there, and what no model shows."""
     rows = list(rows)
     lines = [
         "# The bugs of eventfs, found and gone",
@@ -153,11 +211,17 @@ def markdown(rows: Iterable[Row]) -> str:
         "",
         *_lines(HEADS, [row.cells() for row in rows], RIGHT),
         "",
+        "## Still there",
+        "",
+        "Nobody has mended these, and the newest release has them.",
+        "",
+        *_lines(STILL_THERE_HEADS, [one.cells() for one in kept], STILL_THERE_RIGHT),
+        "",
         "## Without a scenario",
         "",
         *_lines(NOT_MODELLED_HEADS, [_reason(entry) for entry in not_modelled()]),
         "",
-        conclusion(rows),
+        conclusion(rows, kept),
     ]
     return "\n".join(lines) + "\n"
 
@@ -186,27 +250,30 @@ def without_seconds(text: str) -> list[str]:
     return lines
 
 
-def conclusion(rows: Sequence[Row]) -> str:
+def conclusion(rows: Sequence[Row], kept: Sequence[Kept] = ()) -> str:
     """The last line: how many bugs, and how many were found and are gone."""
     every = {entry.id for entry in ENTRIES}
-    broken = {row.bug for row in rows if not row.holds}
-    held = {row.bug for row in rows} - broken
+    broken = {row.bug for row in rows if not row.holds} | {one.bug for one in kept if not one.holds}
+    there = {one.bug for one in kept} - broken
+    held = {row.bug for row in rows} - broken - there
     return (
-        f"{len(every)} bugs, {len(rows)} entries: {len(held)} bugs found and gone, "
-        f"{len(broken)} not, {len(every - held - broken)} without a scenario."
+        f"{len(every)} bugs, {len(rows) + len(kept)} entries: {len(held)} bugs found and gone, "
+        f"{len(there)} found and still there, {len(broken)} not, "
+        f"{len(every - held - there - broken)} without a scenario."
     )
 
 
-def as_json(rows: Iterable[Row]) -> dict[str, Any]:
+def as_json(rows: Iterable[Row], kept: Sequence[Kept] = ()) -> dict[str, Any]:
     """The table for machines."""
     return {
         "version": 1,
         "entries": [asdict(row) for row in rows],
+        "still_there": [asdict(one) for one in kept],
         "not_modelled": [asdict(entry) for entry in not_modelled()],
     }
 
 
-def printed(rows: Sequence[Row], console: Console) -> None:
+def printed(rows: Sequence[Row], console: Console, kept: Sequence[Kept] = ()) -> None:
     """The table for people."""
     table = Table(*SHORT_HEADS)
     for nth in SHORT_RIGHT:
@@ -216,12 +283,17 @@ def printed(rows: Sequence[Row], console: Console) -> None:
     for row in rows:
         table.add_row(*row.short_cells())
     console.print(table)
+    if kept:
+        left = Table(*STILL_THERE_HEADS)
+        for one in kept:
+            left.add_row(*one.cells())
+        console.print(left)
     reasons = Table(*NOT_MODELLED_HEADS)
     for entry in not_modelled():
         reasons.add_row(*_reason(entry))
     if reasons.row_count:
         console.print(reasons)
-    console.print(conclusion(rows))
+    console.print(conclusion(rows, kept))
 
 
 @click.command()
@@ -236,15 +308,16 @@ def main(*, jobs: int, fmt: str, write: bool) -> None:
     for row in explored(jobs):
         rows.append(row)
         click.echo(f"{row.bug} {row.verdict_before}, {row.verdict_after}", err=True)
+    kept = explored_still_there()
     if fmt == "json":
-        click.echo(json.dumps(as_json(rows), indent=1))
+        click.echo(json.dumps(as_json(rows, kept), indent=1))
     elif fmt == "markdown":
-        click.echo(markdown(rows), nl=False)
+        click.echo(markdown(rows, kept), nl=False)
     else:
-        printed(rows, Console())
+        printed(rows, Console(), kept)
     if write:
-        written(BASELINE, markdown(rows))
-    sys.exit(0 if all(row.holds for row in rows) else 1)
+        written(BASELINE, markdown(rows, kept))
+    sys.exit(0 if all(row.holds for row in rows) and all(one.holds for one in kept) else 1)
 
 
 if __name__ == "__main__":

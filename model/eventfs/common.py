@@ -28,6 +28,7 @@ from model.vfs.attr import inc_nlink
 from model.vfs.dcache import d_instantiate, iput
 from model.vfs.err import ENOMEM, ERR_PTR, IS_ERR, is_null
 from model.vfs.libfs import fsnotify
+from model.vfs.memory import memory_for
 from model.vfs.objects import (
     S_IFDIR,
     S_IFREG,
@@ -127,6 +128,9 @@ async def eventfs_prepare_ef(
     world = fs.world
     ef: Ef = await kmalloc(world, lambda: kind(world, name), "eventfs_file")
     if is_null(ef):
+        return ERR_PTR(EventfsFile, -ENOMEM)  # type: ignore[return-value]  # of any kind
+    if not await memory_for(world, "eventfs_file->name"):
+        await kfree(ef)
         return ERR_PTR(EventfsFile, -ENOMEM)  # type: ignore[return-value]  # of any kind
     ef.iop = fs.file_inode_operations  # type: ignore[assignment]  # NULL
     if fop is None:

@@ -37,6 +37,7 @@ from model.vfs.libfs import (
     simple_lookup,
     simple_setattr,
 )
+from model.vfs.memory import memory_for
 from model.vfs.objects import (
     Dentry,
     File,
@@ -290,7 +291,7 @@ class Eventfs66(Tree66):
         return ret
 
     async def _remember(self, dlist: DentryList, d: Dentry) -> bool:
-        """Add a dentry to the array.  Left out: krealloc() of an array that is there may fail."""
+        """Add a dentry to the array, which krealloc() makes or lets grow; False without memory."""
         if not self.remembers_dentries:
             return True
         array = dlist.dentries
@@ -300,6 +301,8 @@ class Eventfs66(Tree66):
             if is_null(array):
                 return False
             dlist.dentries = array
+        elif not await memory_for(self.world, "dentries"):
+            return False
         array.items = (*array.items, d)
         return True
 

@@ -51,6 +51,7 @@ from model.vfs.libfs import (
     fsnotify,
     simple_lookup,
 )
+from model.vfs.memory import memory_for
 from model.vfs.objects import (
     Dentry,
     DentryOperations,
@@ -287,6 +288,11 @@ class Eventfs67(Creation, Removal):
         ei: EventfsInode = await alloc_ei(self.world, name, self.struct)
         if is_null(ei):
             return ERR_PTR(EventfsInode, -ENOMEM)
+        if not await memory_for(self.world, "eventfs_inode->name") or (
+            entries and not await memory_for(self.world, "d_children")
+        ):
+            await kfree(ei)
+            return ERR_PTR(EventfsInode, -ENOMEM)
         ei.fill(entries, data)
         await self.mutex.lock()
         if not parent.is_freed:
@@ -315,7 +321,7 @@ class Eventfs67(Creation, Removal):
             return ERR_PTR(EventfsInode, PTR_ERR(dentry))
         ei: EventfsInode = await alloc_ei(self.world, name, self.struct)
         inode = None if is_null(ei) else await tracefs_get_inode(dentry.d_sb, dentry.path)
-        if inode is None:
+        if inode is None or not await self._memory_of(entries):
             await self._events_failed(ei, dentry)
             return ERR_PTR(EventfsInode, -ENOMEM)
         ei.fill(entries, data)
@@ -341,6 +347,15 @@ class Eventfs67(Creation, Removal):
             await dget(dentry)
         await tracefs_end_creating(dentry)
         return ei
+
+    async def _memory_of(self, entries: Entries) -> bool:
+        """The d_children and the name of `events`.
+
+        By now there is an inode, which nobody puts where these fail.
+        """
+        if entries and not await memory_for(self.world, "d_children"):
+            return False
+        return bool(await memory_for(self.world, "eventfs_inode->name"))
 
     def events_attr(self, above: Inode, *, is_top: bool) -> Attr:
         """The owner of the directory `events`, and of all below that nobody has set."""

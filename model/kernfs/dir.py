@@ -31,6 +31,7 @@ from model.kernfs.node import (
     KernfsRoot,
 )
 from model.vfs.err import EEXIST, ENOENT, ENOMEM, ERR_PTR, is_null
+from model.vfs.memory import memory_for
 
 if TYPE_CHECKING:
     from lockwright.core.world import World
@@ -42,6 +43,8 @@ async def kernfs_new_node(
 ) -> KernfsNode:
     """Allocate a node; it is neither linked nor active.  NULL if that fails."""
     root = parent.root
+    if not await memory_for(root.world, "kernfs_node->name"):
+        return None  # type: ignore[return-value]  # NULL
     kn: KernfsNode = await kmalloc(
         root.world, lambda: KernfsNode(root, name, mode=mode, ops=ops), "kernfs_node"
     )

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from lockwright.core.errors import KernelOops
 from lockwright.core.location import Location
-from model.vfs.err import IS_ERR, is_null
+from model.vfs.err import ENOMEM, ERR_PTR, IS_ERR, is_null
+from model.vfs.memory import memory_for
 from model.vfs.objects import DEAD, Dentry, Inode, Section, SuperBlock
 from model.vfs.refs import (
     Killed,
@@ -124,10 +125,14 @@ async def d_lookup(parent: Dentry, name: str) -> Dentry | None:
 async def d_alloc_parallel(parent: Dentry, name: str) -> Dentry:
     """The dentry of a name, with a reference: a hashed one, or a new one in lookup.  Several steps.
 
+    An error pointer without memory, whether a new one is needed or not.
+
     Another task's lookup of the same name is waited for.  Allocation, the parent's reference and
     the search are one step: an allocation that turns out not to be needed is undone in the C,
     unseen by anybody.
     """
+    if not await memory_for(parent.world, "dentry"):
+        return ERR_PTR(Dentry, -ENOMEM)
     while True:
         dentry, in_lookup = await Section(
             "d_alloc_parallel", f"{parent.path}/{name}", lambda task: _search(parent, name)

@@ -239,6 +239,8 @@ async def _look_up(dir: Dentry, inode: Inode, name: str) -> Dentry:
         return ERR_PTR(Dentry, -ENOENT)
     while True:
         dentry = await d_alloc_parallel(dir, name)
+        if IS_ERR(dentry):
+            return dentry
         if dentry.d_in_lookup:
             break
         valid = await _only_valid(dentry, await d_revalidate(dentry))

@@ -1,20 +1,21 @@
 """The bugs that the history of eventfs records, each with the scenario that shows it.
 
 `ENTRIES` has them all, in the order of their ids; each id of the recorded corpus is there, with
-an entry for each design that had the bug, or with the reason why no model shows it.
+an entry for each design that had the bug, or with the reason why no model shows it.  Ids that
+begin with A are of bugs that only the models have shown (`a.py`).
 `python -m reports.corpus` explores them.
 """
 
 from __future__ import annotations
 
-from stress.corpus import d, e, fg, pinned
-from stress.corpus.entry import Entry, NotModelled
+from stress.corpus import a, d, e, fg, pinned
+from stress.corpus.entry import Entry, NotModelled, StillThere
 
 
-def _id_of(entry: Entry | NotModelled) -> str:
+def _id_of(entry: Entry | NotModelled | StillThere) -> str:
     return entry.id
 
 
-ENTRIES: tuple[Entry | NotModelled, ...] = tuple(
-    sorted((*d.ENTRIES, *e.ENTRIES, *fg.ENTRIES, *pinned.ENTRIES), key=_id_of)
+ENTRIES: tuple[Entry | NotModelled | StillThere, ...] = tuple(
+    sorted((*a.ENTRIES, *d.ENTRIES, *e.ENTRIES, *fg.ENTRIES, *pinned.ENTRIES), key=_id_of)
 )

@@ -9,7 +9,8 @@
     )
 
 `before` and `after` name scenarios as the command line does.  A bug that several designs had may
-have several entries; one that no model can show has a `NotModelled` with the reason.
+have several entries; one that no model can show has a `NotModelled` with the reason, and one that
+nobody has mended a `StillThere`.
 """
 
 from __future__ import annotations
@@ -109,6 +110,24 @@ class NotModelled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StillThere:
+    """A bug that no release has mended: `at` has a finding as an entry's `before` has.
+
+    `note` says since when it is there.
+    """
+
+    id: str
+    kind: str
+    at: At
+    says: str = ""
+    note: str = ""
+
+    def matches(self, finding: Finding) -> bool:
+        """Is this finding the bug?"""
+        return finding.kind == self.kind and re.search(self.says, finding.message) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """What one of the two explorations of an entry gave.
 
@@ -143,9 +162,10 @@ def run(entry: Entry) -> Outcome:
     return Outcome(entry, run_before(entry), run_after(entry))
 
 
-def run_before(entry: Entry) -> Judged:
+def run_before(entry: Entry | StillThere) -> Judged:
     """Explore where the bug is, until it is found."""
-    result, seconds = _explored(entry.before, until=entry.matches)
+    at = entry.at if isinstance(entry, StillThere) else entry.before
+    result, seconds = _explored(at, until=entry.matches)
     found = [finding for finding in result.findings if entry.matches(finding)]
     return Judged(
         verdict=FOUND if found else NOT_FOUND,
@@ -195,7 +215,7 @@ def _explored(at: At, until: Callable[[Finding], bool] | None = None) -> tuple[R
     return result, monotonic() - began
 
 
-def _others(entry: Entry, result: Result) -> tuple[str, ...]:
+def _others(entry: Entry | StillThere, result: Result) -> tuple[str, ...]:
     return tuple(sorted({f.kind for f in result.findings if not entry.matches(f)}))
 
 

@@ -19,6 +19,7 @@ from lockwright.calls import parse_program
 from lockwright.core.event import value_text
 from lockwright.options import RULES
 from stress.corpus import ENTRIES
+from stress.corpus.a import TITLES
 from stress.corpus.entry import At, Entry
 from stress.machines.concurrent import Effort, Size, Wanted
 from stress.machines.known import KNOWN
@@ -264,6 +265,7 @@ ALONE = tuple(fault for fault in KNOWN if fault.id.startswith("E") and fault.dra
 """The bugs that one user can meet, as the sequential machine finds them."""
 
 NOT_FOUND = {
+    **dict.fromkeys(TITLES, "No call makes an allocation fail."),
     "E05": "No call makes memory short: it is so at an allocation in the middle of one.",
     "E08": "No call locks tracefs down.",
     "E09": "What is broken is a promise of its scenario alone, not of every execution.",

@@ -12,10 +12,12 @@ from rich.console import Console
 
 from reports.corpus import (
     BASELINE,
+    Kept,
     Row,
     as_json,
     conclusion,
     explored,
+    explored_still_there,
     markdown,
     modelled,
     printed,
@@ -39,6 +41,29 @@ ROW = Row(
     note="",
     holds=True,
 )
+
+
+KEPT = Kept(
+    bug="A10",
+    title="mkdir says -EINVAL",
+    where="eventfs/latest:attempt_mkdir",
+    verdict="found: broken promise",
+    executions=1018,
+    message="make_instance foo gives -22",
+    note="as ever",
+    holds=True,
+)
+
+
+def test_a_bug_that_is_still_there_says_where() -> None:
+    assert KEPT.cells() == (
+        "A10",
+        "mkdir says -EINVAL (as ever)",
+        "eventfs/latest:attempt_mkdir",
+        "found: broken promise",
+        "1,018",
+    )
+    assert replace(KEPT, note="").cells()[1] == "mkdir says -EINVAL"
 
 
 def test_a_row_says_what_was_found_and_that_it_is_gone() -> None:
@@ -88,6 +113,22 @@ def test_the_table_for_people_has_the_cells() -> None:
     assert conclusion([ROW]) in said
 
 
+def test_what_is_still_there_stands_below_the_table_in_each_form() -> None:
+    line = "| A10 | mkdir says -EINVAL (as ever) | eventfs/latest:attempt_mkdir | found: broken"
+    _, _, below = markdown([ROW], [KEPT]).partition("## Still there")
+    assert line in below
+    console = Console(file=io.StringIO(), width=250)
+    printed([ROW], console, [KEPT])
+    assert isinstance(console.file, io.StringIO)
+    assert "eventfs/latest:attempt_mkdir" in console.file.getvalue()
+    assert as_json([ROW], [KEPT])["still_there"][0]["where"] == KEPT.where
+
+
+def test_a_bug_that_should_be_there_and_is_not_found_is_counted_as_broken() -> None:
+    assert "1 found and still there, 0 not" in conclusion([ROW], [KEPT])
+    assert "0 found and still there, 1 not" in conclusion([ROW], [replace(KEPT, holds=False)])
+
+
 def test_the_json_form_has_a_version_and_the_rows() -> None:
     made = json.loads(json.dumps(as_json([ROW])))
     assert made["version"] == 1
@@ -96,8 +137,9 @@ def test_the_json_form_has_a_version_and_the_rows() -> None:
 
 
 def test_a_bug_is_counted_as_gone_only_if_all_its_entries_are() -> None:
-    assert "1 bugs found and gone, 0 not" in conclusion([ROW])
-    assert "0 bugs found and gone, 1 not" in conclusion([ROW, replace(ROW, holds=False)])
+    assert "1 bugs found and gone, 0 found and still there, 0 not" in conclusion([ROW])
+    broken = conclusion([ROW, replace(ROW, holds=False)])
+    assert "0 bugs found and gone, 0 found and still there, 1 not" in broken
 
 
 def test_the_readme_links_the_table() -> None:
@@ -110,4 +152,5 @@ def test_the_whole_table_is_the_committed_one() -> None:
     rows = list(explored(2))
     assert len(rows) == len(modelled())
     committed = BASELINE.read_text(encoding="utf-8")
-    assert without_seconds(markdown(rows)) == without_seconds(committed)
+    made = markdown(rows, explored_still_there())
+    assert without_seconds(made) == without_seconds(committed)

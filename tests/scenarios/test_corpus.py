@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from lockwright.core.errors import UsageError
-from reports.corpus import BASELINE, SECONDS, modelled, not_modelled, without_seconds
+from reports.corpus import (
+    BASELINE,
+    SECONDS,
+    modelled,
+    not_modelled,
+    still_there,
+    without_seconds,
+)
 from stress.corpus import ENTRIES
+from stress.corpus.a import TITLES
 from stress.corpus.entry import (
     FOUND,
     GONE,
@@ -17,6 +26,7 @@ from stress.corpus.entry import (
     STILL_THERE,
     At,
     Entry,
+    StillThere,
     run,
     run_after,
     run_before,
@@ -49,7 +59,12 @@ def named(entry: object) -> str:
 
 
 def test_every_recorded_bug_is_there() -> None:
-    assert sorted({entry.id for entry in ENTRIES}) == sorted(IDS)
+    assert sorted({entry.id for entry in ENTRIES} - set(TITLES)) == sorted(IDS)
+
+
+def test_every_bug_that_only_the_models_show_has_a_title_and_a_place_in_the_source() -> None:
+    assert {entry.id for entry in ENTRIES} - set(IDS) == set(TITLES)
+    assert [bug for bug, title in TITLES.items() if not re.search(r": \w+\(\)", title)] == []
 
 
 def test_the_entries_are_in_the_order_of_their_ids() -> None:
@@ -76,6 +91,23 @@ def test_before_and_after_are_not_the_same() -> None:
 def test_it_is_found_before_and_gone_after(entry: Entry) -> None:
     outcome = run(entry)
     assert (outcome.before.verdict, outcome.after.verdict) == (FOUND, GONE)
+
+
+@pytest.mark.parametrize("bug", still_there(), ids=lambda bug: f"{bug.id}-{bug.at.name}")
+def test_what_nobody_has_mended_is_found_where_it_is(bug: StillThere) -> None:
+    assert run_before(bug).verdict == FOUND
+
+
+def test_what_nobody_has_mended_is_in_the_newest_design_and_in_no_other_table() -> None:
+    newest = {bug.id for bug in still_there() if bug.at.design == "eventfs/latest"}
+    assert newest == {bug.id for bug in still_there()}
+    assert [entry.id for entry in modelled() if entry.id in newest] == []
+
+
+def test_what_nobody_has_mended_stands_below_the_table() -> None:
+    _, _, below = BASELINE.read_text(encoding="utf-8").partition("## Still there")
+    for bug in still_there():
+        assert f"| {bug.at.arguments} | found: {bug.kind} |" in below
 
 
 def test_the_table_has_a_line_for_each_entry() -> None:

@@ -40,7 +40,6 @@ RECLAIMED = f"{DESIGN}:lookup_vs_remove_then_reclaim"
         "list_alone",
         "long_name",
         "mkdir_rmdir",
-        "mkdir_without_memory",
         "mount_gid_then_stat",
         "open_close_empty",
         "remount_while_listing",
@@ -222,6 +221,18 @@ def test_creating_below_a_removed_directory_gives_null() -> None:
         "NULL pointer dereference: name of a NULL pointer"
     }
     assert said(name, "NULL pointer dereference", create_says_busy=True) == set()
+
+
+def test_an_instance_without_memory_for_a_name_leaves_an_inode_behind() -> None:
+    """A06: the inode of `events` is there by then, and nobody puts it.  Gone in 6.8."""
+    name = f"{DESIGN}:attempt_mkdir"
+    behind = "tracefs_inode_cache tracing/instances/foo/events, allocated by mkdir, is left behind"
+    for site in ("d_children", "eventfs_inode.name"):
+        fails = f"eventfs_create_events_dir:{site}"
+        assert said(name, "leak", fails=fails) == {behind}
+        assert kinds(name, fails=fails) == {"leak", PROMISE}
+    assert findings(name, fails="eventfs_create_events_dir:eventfs_inode") == ()
+    assert said("eventfs/linux_6_8:attempt_mkdir", "leak", failures=1) == set()
 
 
 def test_a_failed_creation_followed_what_it_had_not_got() -> None:

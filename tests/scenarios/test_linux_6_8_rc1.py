@@ -37,7 +37,6 @@ ENABLE = "kprobes/kp1/enable"
         "list_by_ones",
         "long_name",
         "mkdir_rmdir",
-        "mkdir_without_memory",
         "mount_gid_then_stat",
         "remount_while_listing",
         "remove_alone",
@@ -182,3 +181,15 @@ def test_a_removed_directory_that_is_open_lists_nothing() -> None:
     file = at.boot(hold_open(at, KP1))
     assert at.boot(remove_event(at, "kp1")) == 0
     assert at.boot(list_open(at, file)) == -ENOENT
+
+
+def test_an_instance_without_memory_for_a_name_leaves_an_inode_behind() -> None:
+    """A06: the inode of `events` is there by then, and nobody puts it.  Gone in 6.8."""
+    name = f"{DESIGN}:attempt_mkdir"
+    behind = "tracefs_inode_cache tracing/instances/foo/events, allocated by mkdir, is left behind"
+    for site in ("d_children", "eventfs_inode.name"):
+        fails = f"eventfs_create_events_dir:{site}"
+        assert said(name, "leak", fails=fails) == {behind}
+        assert kinds(name, fails=fails) == {"leak", PROMISE}
+    assert findings(name, fails="eventfs_create_events_dir:eventfs_inode") == ()
+    assert said("eventfs/linux_6_8:attempt_mkdir", "leak", failures=1) == set()
