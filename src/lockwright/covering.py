@@ -50,10 +50,14 @@ class Covering:
 
     It is told of every run, in order.  Invariant: `memo` has the pairs of the races of the run
     before, by their steps; those among what the next run shares with it need no second look.
+    `orders` and `states` are what the run before has covered: its pairs, each with which way round
+    it was, and the values of things.
     """
 
     def __init__(self) -> None:
         self.coverage = Coverage()
+        self.orders: dict[Seen, None] = {}
+        self.states: dict[tuple[str, str], None] = {}
         self.memo: dict[tuple[int, int], tuple[Seen, ...]] = {}
 
     def world(self, names: Names) -> World:
@@ -76,10 +80,12 @@ class Covering:
         world.ended()
         coverage = self.coverage
         coverage.executions += 1
-        for what, value in world.states:
+        self.states = world.states
+        self.orders = self._seen(run, world)
+        for what, value in self.states:
             values = coverage.states.setdefault(what, {})
             values[value] = values.get(value, 0) + 1
-        for pair, forwards in self._seen(run, world):
+        for pair, forwards in self.orders:
             one, other = coverage.pairs.get(pair, Orders())
             coverage.pairs[pair] = Orders(one + forwards, other + (not forwards))
 

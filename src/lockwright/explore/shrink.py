@@ -106,9 +106,7 @@ class _Local:
         return self.best
 
     def _improved(self) -> bool:
-        blocks = blocks_of(self.best.shown)
-        for change in (*_ends(blocks), *_merges(blocks), *_leaves(blocks)):
-            wishes = tuple(choice for block in change for choice in block)
+        for wishes in simpler(self.best.shown):
             if wishes in self.tried:
                 continue
             if self.attempts.count >= self.budget:
@@ -122,6 +120,13 @@ class _Local:
 
 
 Block = list[Choice]
+
+
+def simpler(schedule: Sequence[Choice]) -> Iterator[tuple[Choice, ...]]:
+    """Schedules to wish for, with fewer switches between tasks or fewer steps."""
+    blocks = blocks_of(schedule)
+    for change in (*_ends(blocks), *_merges(blocks), *_leaves(blocks)):
+        yield tuple(choice for block in change for choice in block)
 
 
 def blocks_of(schedule: Sequence[Choice]) -> list[Block]:
