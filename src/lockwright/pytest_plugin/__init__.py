@@ -1,7 +1,8 @@
 """The pytest plugin: what every run loads, which is little; all else is loaded when it is used.
 
 The fixture `explore` (`explorer.py`), the marker `interleavings` (`asked.py`), how a failure is
-shown (`told.py`), `--lockwright-replay` (`running.py`) and `--lockwright-report` (`gathered.py`).
+shown (`told.py`), `--lockwright-replay` (`running.py`), `--lockwright-report` (`gathered.py`) and
+the plans of campaigns as tests (`plans.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lockwright.pytest_plugin.explorer import Explore
+    from lockwright.pytest_plugin.plans import PlanFile
     from lockwright.pytest_plugin.trio_explorer import ExploreTrio
 
 RUNNING = "lockwright.pytest_plugin.running"
@@ -27,6 +31,9 @@ _MARKER = (
     "interleavings(*, strategy, executions, seconds, granularity, seed, rules, depth, bound, mix, "
     "attempts, jobs, coverage, memory, parameters): how the fixture explore explores in this test."
 )
+_PLAN_MARKER = "lockwright_plan: a test that comes of a campaign's plan."
+PLANS = "*.plan.toml"
+"""The plans of campaigns that are tests, if the ini option says nothing."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,11 +70,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "directory of the project, from this file on, whose scenarios have names (default: .)",
         default=".",
     )
+    parser.addini(
+        "lockwright_plans",
+        f"patterns of the campaigns' plans that are tests (default: {PLANS})",
+        type="args",
+        default=[PLANS],
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker; load the rest only for a run that asks for it."""
     config.addinivalue_line("markers", _MARKER)
+    config.addinivalue_line("markers", _PLAN_MARKER)
     name = config.getoption("lockwright_profile") or config.getini("lockwright_profile")
     if name and name not in PROFILES:
         raise pytest.UsageError(f"lockwright_profile = {name}: expected {', '.join(PROFILES)}")
@@ -102,6 +116,16 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     given = {"profile": profile, "seed": seed, "replay": token, "report": directory}
     said = [f"{name} {value}" for name, value in given.items() if value is not None]
     return f"lockwright: {', '.join(said)}" if said else None
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> PlanFile | None:
+    """A campaign's plan is a file of tests, if its name says so or somebody asks for it by name."""
+    named = file_path.suffix == ".toml" and parent.session.isinitpath(file_path)
+    if not named and not any(map(file_path.match, parent.config.getini("lockwright_plans"))):
+        return None
+    from lockwright.pytest_plugin.plans import PlanFile  # noqa: PLC0415  # not in every run
+
+    return PlanFile.from_parent(parent, path=file_path)
 
 
 @pytest.fixture
