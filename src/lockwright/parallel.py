@@ -347,7 +347,7 @@ def explore_batches(
     def piece(at: int) -> Callable[[], Value]:
         batch = rounds.current[at]
         races = judge.export_races() if batch.executions else None
-        return lambda: {"lessons": _lessons(judge), "races": races, "batch": export.task(batch)}
+        return lambda: {"lessons": lessons_of(judge), "races": races, "batch": export.task(batch)}
 
     while rounds.begin_round():
         begun = rounds.at
@@ -380,7 +380,7 @@ def explore_ranges(
 
     def piece(first: int, end: int) -> Callable[[], Value]:
         races = begun if first % RANGE else None
-        return lambda: {"lessons": _lessons(judge), "races": races, "range": (first, end)}
+        return lambda: {"lessons": lessons_of(judge), "races": races, "range": (first, end)}
 
     while ranges := sampling.pieces(RANGES):
         ends = [end for _, end in ranges]
@@ -393,6 +393,7 @@ def explore_ranges(
             return
 
 
-def _lessons(judge: Judge) -> list[tuple[str, bool]]:
+def lessons_of(judge: Judge) -> list[tuple[str, bool]]:
+    """What the judge's validator was taught since the search began last, for another process."""
     lessons: list[tuple[tuple[Choice, ...], bool]] = judge.lessons[-1]
     return [(schedule_text(schedule), ended) for schedule, ended in lessons]

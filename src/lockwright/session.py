@@ -145,13 +145,24 @@ class Session:
         self.search = search(worlds, self.options, state)
 
     def explore(self, progress: OnProgress | None = None) -> Result:
-        """Run the search to its end or its bound; `progress` is told after each execution.
+        """Run the search to its end or its bound, and judge it; `progress` as `advance` has it."""
+        self.advance(progress)
+        return self.conclude()
 
-        Whatever that raises ends the exploration between two executions.
+    def advance(self, progress: OnProgress | None = None) -> bool:
+        """Run the search on to its end or its bound: did it come to its end?
+
+        `progress` is told after each execution.  Whatever that raises ends the search between two
+        executions, and it can be gone on with.
         """
         if self.search is None:
             self.begin()
-        self.result.exhausted = self._explore(progress) and self.options.strategy in EXHAUSTIVE
+        ended = self._explore(progress)
+        self.result.exhausted = ended and self.options.strategy in EXHAUSTIVE
+        return ended
+
+    def conclude(self) -> Result:
+        """What there is to say of the executions so far, the findings' schedules refined."""
         self._refine()
         result = self._concluded()
         if "deadlock" in self.options.rules:
