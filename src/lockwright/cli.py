@@ -7,6 +7,7 @@ import sys
 import click
 
 import lockwright
+from lockwright.commands.campaign import campaign
 from lockwright.commands.check import check
 from lockwright.commands.graph import graph
 from lockwright.commands.listing import listing
@@ -27,7 +28,7 @@ def commands() -> None:
     """
 
 
-for command in (listing, check, replay, program, splat, graph, new):
+for command in (listing, check, replay, program, splat, graph, campaign, new):
     commands.add_command(command)
 
 
