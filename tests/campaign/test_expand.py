@@ -141,7 +141,42 @@ def test_random_strategies_and_their_seeds_share_one_item() -> None:
     assert item.options == Options(
         "mix", 4, 120, rules=RULES, depth=5, version="v1", mix="random,pct", attempts=200
     )
-    assert item.name == "demo/abba:two random+pct"
+    assert item.name == "demo/abba:two random+pct(5)"
+
+
+def test_one_strategy_can_be_there_with_several_depths_or_bounds() -> None:
+    table = """
+[[explore]]
+scenarios = ["demo/abba:two"]
+strategies = [
+    "pct", { name = "pct", depth = 5 }, "bounded", { name = "bounded", bound = 1 },
+]
+executions = 10
+
+[[expect]]
+scenario = "demo/abba:two"
+strategy = "pct(5)"
+findings = []
+
+[[expect]]
+scenario = "demo/abba:two"
+strategy = "bounded(1)"
+complete = false
+
+[[expect]]
+scenario = "demo/abba:two"
+strategy = "bounded"
+verdict = "stopped"
+"""
+    free, bounded, drawn = items(table, f'{CAMPAIGN}guidance = "none"\n')
+    assert [one.strategy for one in (free, bounded, drawn)] == [
+        "bounded",
+        "bounded(1)",
+        "pct+pct(5)",
+    ]
+    assert [arm.name for arm in drawn.arms] == ["pct:0", "pct(5):0"]
+    assert (drawn.options.strategy, drawn.options.executions) == ("pct", 20)
+    assert [len(one.expected) for one in (free, bounded, drawn)] == [1, 2, 1]
 
 
 def test_a_guided_item_has_an_arm_for_its_corpus() -> None:
@@ -150,7 +185,7 @@ def test_a_guided_item_has_an_arm_for_its_corpus() -> None:
     assert item.options.coverage
     assert [arm.executions for arm in item.arms] == [10_000] * 4 + [0]
     assert item.options.executions == 40_000
-    assert item.strategy == "random+pct+corpus"
+    assert item.strategy == "random+pct(5)+corpus"
 
 
 def test_a_random_strategy_alone_is_the_items_own() -> None:

@@ -229,6 +229,11 @@ FAULTS: list[tuple[str, str, str]] = [
     ("explore", 'strategies = ["pos", "pos"]', "explore[0].strategies[1]: pos is there twice"),
     (
         "explore",
+        'strategies = ["pct", { name = "pct", depth = 3 }]',
+        "explore[0].strategies[1]: pct is there twice",
+    ),
+    (
+        "explore",
         'strategies = [{ name = "dpor", depth = 3 }]',
         "explore[0].strategies[0].depth: dpor takes none: it is for pct",
     ),

@@ -155,10 +155,10 @@ class Expansion:
     def _random(
         self, entry: Entry, drawn: Sequence[Steering], arms: Sequence[Arm], slow: tuple[str, ...]
     ) -> Options:
-        names = tuple((steering.name, 1) for steering in drawn)
+        names = tuple((name, 1) for name in dict.fromkeys(steering.name for steering in drawn))
         depths = [each.depth for each in drawn if each.depth is not None]
         return Options(
-            drawn[0].name if len(drawn) == 1 else "mix",
+            names[0][0] if len(names) == 1 else "mix",
             seed=arms[0].seed,
             executions=sum(arm.executions for arm in arms),
             seconds=entry.seconds,

@@ -79,8 +79,12 @@ def _has(scenario: Scenario, wanted: Mapping[str, str]) -> bool:
 
 
 def _is_of(item: Item, strategy: str) -> bool:
-    """Is it explored by the strategies that are joined by +, be it by others, too?"""
-    return set(strategy.split("+")) <= set(item.strategy.split("+"))
+    """Is it explored by the strategies that are joined by +, be it by others, too?
+
+    `pct` is that of any depth, `pct(5)` of this one.
+    """
+    names = item.strategy.split("+")
+    return set(strategy.split("+")) <= {*names, *(name.partition("(")[0] for name in names)}
 
 
 def _contradictions(plan: Plan, items: Sequence[Item], of: Sequence[Sequence[int]]) -> list[str]:

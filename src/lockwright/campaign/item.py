@@ -30,9 +30,15 @@ class Arm:
     depth: int = 3
 
     @property
+    def label(self) -> str:
+        """`pct`, or with a depth that is not the usual one `pct(5)`."""
+        usual = self.depth == Options().depth
+        return self.strategy if usual else f"{self.strategy}({self.depth})"
+
+    @property
     def name(self) -> str:
         """`pct:7`"""
-        return f"{self.strategy}:{self.seed}"
+        return f"{self.label}:{self.seed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +58,11 @@ class Item:
 
     @property
     def strategy(self) -> str:
-        """`dpor`, or the arms' strategies: `random+pct`."""
+        """`dpor`, `bounded(2)`, or the arms' strategies: `random+pct(5)`."""
         if not self.arms:
-            return self.options.strategy
-        return "+".join(dict.fromkeys(arm.strategy for arm in self.arms))
+            name, bound = self.options.strategy, self.options.bound
+            return name if bound is None else f"{name}({bound})"
+        return "+".join(dict.fromkeys(arm.label for arm in self.arms))
 
     @property
     def exhaustive(self) -> bool:

@@ -17,7 +17,7 @@ from lockwright.core.event import value_text
 from lockwright.core.location import Value
 from lockwright.core.result import Verdict
 from lockwright.kernel.storebuffer import MEMORY
-from lockwright.options import GRANULARITIES, RULES
+from lockwright.options import GRANULARITIES, RULES, Options
 from lockwright.scenario import WHERE
 from lockwright.searches import EXHAUSTIVE, STRATEGIES
 
@@ -115,8 +115,11 @@ def _among(what: str, names: tuple[str, ...]) -> AfterValidator:
 
 def _parts(text: str) -> str:
     check: Callable[[str], str] = known("strategy", (*PLANNED, CORPUS))
-    for name in text.split("+"):
+    for part in text.split("+"):
+        name, _, size = part.partition("(")
         check(name)
+        if part != name and not re.fullmatch(r"[0-9]+\)", size, re.ASCII):
+            raise ValueError(f"expected a strategy, as {name} or {name}(5), not {shown(part)}")
     return text
 
 
@@ -253,10 +256,12 @@ class ExploreTable(Table):
         """What does not fit together."""
         names = [strategy.name for strategy in self.strategies]
         random = [name for name in names if name not in EXHAUSTIVE]
+        usual = Options().depth
+        those = [(each.name, each.depth or usual, each.bound) for each in self.strategies]
         faults: list[Fault] = [
-            (f"strategies[{at}]", f"{name} is there twice")
-            for at, name in enumerate(names)
-            if name in names[:at]
+            (f"strategies[{at}]", f"{names[at]} is there twice")
+            for at, each in enumerate(those)
+            if each in those[:at]
         ]
         if self.gave("seeds") and not random:
             faults.append(("seeds", f"{', '.join(names)} draws nothing: seeds are for random ones"))
