@@ -28,6 +28,7 @@ from lockwright.campaign.planfile import read_plan
 from lockwright.campaign.record import DONE, FAILED, GOING, TODO, Record
 from lockwright.campaign.store import Store
 from lockwright.campaign.watcher import Nobody
+from lockwright.commands.campaign_answers import answers_of
 from lockwright.core.errors import UsageError
 from lockwright.core.finding import Finding
 from lockwright.core.location import Value
@@ -209,6 +210,8 @@ def test_a_piece_that_kills_three_workers_is_given_up_and_said_so(tmp_path: Path
         assert {tuple(failure.text for failure in each.failures) for each in given_up} == {
             ("SIGSEGV 0", "SIGSEGV 1", "SIGSEGV 2")
         }
+        said = {item.name: item.failure for item in answers_of(store).items}
+        assert said[given_up[0].item].endswith("of it given up")
         arms = sum(each.work == "range" for each in given_up)
         sampled_ones = [record for record in store.records() if record.item.arms]
         assert sum(record.executions for record in sampled_ones) == 2 * 1040 - arms * 256
@@ -307,6 +310,36 @@ def test_when_the_time_is_up_there_are_answers_and_it_can_go_on(
     with Store.open(path, write=True) as store:
         assert conduct.run(store, planned(), PROJECT, inline(), Nobody()) == "explored"
         assert contents(store) == undisturbed
+
+
+class Slow(Disorderly):
+    """Takes longer for each piece than a session may take."""
+
+    async def serve(
+        self, todo: trio.MemoryReceiveChannel[Piece], done: trio.MemorySendChannel[Ended]
+    ) -> None:
+        async for piece in todo:
+            await trio.sleep(0.2)
+            await done.send(self._ended(piece))
+
+
+def test_sessions_that_are_shorter_than_a_piece_come_to_something(tmp_path: Path) -> None:
+    done = []
+    with begun(tmp_path / "store", planned()) as store:
+        for _ in range(3):
+            reason = conduct.run(store, planned(), PROJECT, Slow(0), Nobody(), seconds=0.05)
+            assert reason == "seconds"
+            done.append(len(store.ended()))
+    assert done == [1, 2, 3]
+
+
+def test_a_piece_that_is_in_hand_when_the_time_is_up_is_not_waited_for_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conduct, "GRACE_S", 0.01)
+    with begun(tmp_path / "store", planned()) as store:
+        reason = conduct.run(store, planned(), PROJECT, Slow(0), Nobody(), seconds=0.05)
+        assert (reason, store.ended()) == ("seconds", {})
 
 
 def test_a_session_of_no_time_explores_nothing(tmp_path: Path) -> None:

@@ -337,7 +337,8 @@ def test_a_model_that_raises_where_its_sites_are_looked_for_is_told() -> None:
     (said,) = wrong(text)
     assert said == (
         "explore[0].faults: demo/crash:late raises ValueError: no such thing, when it is run to "
-        "see what its faults can be; `lockwright check demo/crash:late` shows where"
+        "see what its faults can be; `lockwright check demo/crash:late --param failures=1` shows "
+        "how it comes to that"
     )
     assert names('[[explore]]\nscenarios = "demo/crash"') == ["demo/crash:late dpor"]
 

@@ -153,6 +153,11 @@ CASES: list[tuple[str, Record, int]] = [
     (
         "violated, as expected, and stopped",
         record(result("leak", complete=False), expects(findings=("leak",))),
+        3,
+    ),
+    (
+        "violated, as expected, and stopped, which was expected too",
+        record(result("leak", complete=False), expects(findings=("leak",), complete=False)),
         0,
     ),
     ("drawn, of which nothing is expected", record(result(complete=False), arms=PCT), 3),

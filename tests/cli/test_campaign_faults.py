@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -96,6 +97,35 @@ def test_a_plan_of_scenarios_that_are_not_there(
     assert "plan fine: explore[0].scenarios[0]" in done.err
     assert "fine/mutex:tow" in done.err
     assert not Path("bad.campaign").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status", "there.campaign"),
+        ("export", "there.campaign"),
+        ("minimise", "there.campaign"),
+        ("resume", "there.campaign"),
+        ("compare", "other.campaign", "there.campaign"),
+        ("compare", "other.campaign", "other.campaign"),  # nor one that has nothing to do with it
+        ("run", "fine.plan.toml"),
+    ],
+)
+def test_a_store_is_not_overwritten_by_what_is_said(
+    store: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    shutil.copy(store, "other.campaign")
+    said = refused(capsys, *arguments, "-o", "./there.campaign")
+    assert said == "there.campaign would be overwritten: name another file for the output"
+
+
+def test_a_plan_is_not_overwritten_either(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for more in ((), ("--dry-run",)):
+        said = refused(capsys, "run", "fine.plan.toml", *more, "-o", "fine.plan.toml")
+        assert said.startswith("fine.plan.toml would be overwritten")
+    assert refused(capsys, "run", "fine.plan.toml", "-o", "fine.campaign").startswith(
+        "fine.campaign would be overwritten"
+    )
 
 
 def test_a_store_that_is_there_is_not_begun_anew(

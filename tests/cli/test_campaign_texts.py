@@ -139,9 +139,9 @@ def test_what_is_smaller_is_said_with_what_it_was() -> None:
     [
         ("explored", Stop(), None, ""),
         ("executions", Stop(executions=1_000), None, "stopped after 1,000 executions, as the plan"),
-        ("findings", Stop(findings=1), None, "stopped at 1 finding, as the plan says"),
-        ("seconds", Stop(seconds=0.0), None, "stopped after 0 seconds in all, as the plan says"),
-        ("seconds", Stop(seconds=99.0), 5.0, "stopped after 5 seconds; go on with `lockwright "),
+        ("findings", Stop(findings=1), None, "stopped with 0 findings: the plan says to stop at 1"),
+        ("seconds", Stop(seconds=0.0), None, "stopped after 0 s in all, as the plan says"),
+        ("seconds", Stop(seconds=99.0), 5.0, "stopped after 5 s; go on with `lockwright "),
         ("interrupted", Stop(), None, "interrupted; what was explored is kept: go on with `lockw"),
     ],
 )

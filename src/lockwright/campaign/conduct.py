@@ -34,6 +34,9 @@ from lockwright.project import Project
 
 SECONDS, INTERRUPTED = "seconds", "interrupted"
 """Why a session ended, beside what `generations.py` has."""
+GRACE_S = 10.0
+"""What the workers have in hand when the time is up may still end for so long, so that sessions
+which are shorter than a piece come to something, too."""
 T = TypeVar("T")
 
 
@@ -79,7 +82,7 @@ def check_same(head: Head, project: Project) -> None:
         if then != now:
             raise UsageError(
                 f"the campaign is of another {what}: begin a new one, and compare the two\n"
-                f"expected: {now}\ngot: {then}"
+                f"the campaign's: {then}\nnow: {now}"
             )
 
 
@@ -131,15 +134,20 @@ class Session:
 
     async def _explore(self, seconds: float) -> str:
         """Generation after generation."""
+        if seconds <= 0:
+            return SECONDS
         reason = SECONDS
-        with trio.move_on_after(seconds):
-            async with serving(self.engine) as served:
+        with trio.move_on_after(seconds + GRACE_S):
+            async with serving(self.engine, seconds) as served:
                 while not (ended := await _aside(self.generations.begin)):
                     await self._generation(served)
+                    if served.stopped:
+                        return SECONDS
                 reason = ended
         return reason
 
     async def _generation(self, served: Served) -> None:
+        """Explore what is left of a generation, and close it unless the time is up."""
         generations, watcher = self.generations, self.watcher
         todo = generations.todo
         watcher.given(todo)
@@ -154,9 +162,12 @@ class Session:
             watcher.died(ended, tries)
             if not given_up:
                 served.hand([ended.piece])
+        if generations.todo:
+            return
         now = monotonic()
         await _aside(partial(generations.close, now - self.begun))
         self.begun = now
+        await _aside(self.store.take_in_log)
         watcher.closed(generations.records)
 
     def _look(self, ended: Ended) -> None:
@@ -181,15 +192,18 @@ class Session:
 
 
 @asynccontextmanager
-async def serving(engine: Engine) -> AsyncIterator[Served]:
-    """An engine at work."""
+async def serving(engine: Engine, seconds: float = inf) -> AsyncIterator[Served]:
+    """An engine at work; after so many seconds it is given no more pieces."""
     todo_in, todo_out = trio.open_memory_channel[Piece](0)
     done_in, done_out = trio.open_memory_channel[Ended](0)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(engine.serve, todo_out, done_in)
         served = Served(todo_in, done_out)
         nursery.start_soon(served.feed)
+        clock = trio.CancelScope()
+        nursery.start_soon(served.stop_after, seconds, clock)
         yield served
+        clock.cancel()
         served.close()
 
 
@@ -197,7 +211,7 @@ class Served:
     """What there is to hand over to an engine, and what comes back.
 
     Invariant: `waiting` are to be handed over yet; `left` counts the pieces that have not come
-    back.
+    back.  When it is `stopped`, nothing more is handed over.
     """
 
     def __init__(
@@ -208,6 +222,9 @@ class Served:
         self.waiting: list[Piece] = []
         self.left = 0
         self.closed = False
+        self.stopped = False
+        self.handing = trio.CancelScope()
+        self.receiving = trio.CancelScope()
         self.more = trio.Event()
 
     async def feed(self) -> None:
@@ -215,20 +232,47 @@ class Served:
         async with self.todo:
             while not self.closed:
                 while self.waiting:
-                    await self.todo.send(self.waiting.pop(0))
+                    await self._send(self.waiting.pop(0))
                 await self.more.wait()
                 self.more = trio.Event()
 
+    async def _send(self, piece: Piece) -> None:
+        sent = False
+        with trio.CancelScope() as self.handing:
+            await self.todo.send(piece)
+            sent = True
+        if not sent:
+            self._let_go(1)
+
     async def next(self) -> Ended | None:
         """The next try at a piece that has ended; None if there is none to come."""
+        while self.left:
+            with trio.CancelScope() as self.receiving:
+                ended = await self.done.receive()
+                self.left -= 1
+                return ended
+        return None
+
+    def _let_go(self, pieces: int) -> None:
+        """So many pieces will not come back, as they were not handed over."""
+        self.left -= pieces
         if not self.left:
-            return None
-        ended = await self.done.receive()
-        self.left -= 1
-        return ended
+            self.receiving.cancel()
+
+    async def stop_after(self, seconds: float, clock: trio.CancelScope) -> None:
+        """Hand over nothing more after so many seconds."""
+        with clock:
+            if seconds < inf:
+                await trio.sleep(seconds)
+                self.stopped = True
+                self.handing.cancel()
+                waiting, self.waiting = len(self.waiting), []
+                self._let_go(waiting)
 
     def hand(self, pieces: Sequence[Piece]) -> None:
         """Have pieces explored."""
+        if self.stopped:
+            return
         self.left += len(pieces)
         self.waiting += pieces
         self.more.set()

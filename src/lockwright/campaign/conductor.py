@@ -169,7 +169,7 @@ class Exhaustive(Conductor):
         elif work["kind"] == SLICE:
             self.session, self.checkpoint = None, told["checkpoint"]
             self.record.executions += told["executions"]
-            self.record.steps = told["steps"]
+            self.record.steps, self.record.covered = told["steps"], told["covered"]
             self.findings = [Finding.from_json(finding) for finding in told["findings"]]
         elif not self.restart and self.record.phase == GOING:
             self._enter_batch(told)
@@ -200,6 +200,8 @@ class Exhaustive(Conductor):
             self.restart = False
             self.record.executions = session.result.executions
             self.record.steps = session.result.steps
+            covered = session.judge.covered()
+            self.record.covered = 0 if covered is None else int(covered.score())
             self.checkpoint = checkpoint_text(session)
             self.findings = findings_of(session)
         return self._change({"checkpoint": self.checkpoint})

@@ -115,7 +115,8 @@ class Expansion:
             said = " ".join(f"{type(error).__name__}: {error}".split())
             self.faults.append(
                 f"{place}.faults: {scenario.name} raises {said}, when it is run to see what its "
-                f"faults can be; `lockwright check {scenario.name}` shows where"
+                f"faults can be; `lockwright check {scenario.name} --param failures=1` shows "
+                "how it comes to that"
             )
             return
         exhaustive = [each for each in entry.strategies if each.name in EXHAUSTIVE]

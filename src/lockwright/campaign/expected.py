@@ -90,7 +90,7 @@ def status(record: Record) -> int:
         return OPEN
     if unmet(expected, result):
         return BROKEN
-    if result.complete or result.verdict is Verdict.VIOLATED:
+    if result.complete:
         return FINE
     # to draw schedules is never to be complete: who expects something of it expects no more
     drawn = bool(expected) and not record.item.exhaustive

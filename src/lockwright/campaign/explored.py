@@ -79,7 +79,12 @@ def _slice(item: Item, scenario: Scenario, work: Value) -> Value:
         session.advance(tell)
     except _Enough:
         result = session.result
-        told = {"checkpoint": checkpoint_text(session), "steps": result.steps}
+        covered = session.judge.covered()
+        told = {
+            "checkpoint": checkpoint_text(session),
+            "steps": result.steps,
+            "covered": 0 if covered is None else int(covered.score()),
+        }
         found = [finding.as_json() for finding in session.judge.all_findings().values()]
         return {**told, "executions": result.executions - before, "findings": found}
     return _told(item, session.conclude(), before)

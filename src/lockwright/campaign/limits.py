@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from lockwright.core.errors import UsageError
@@ -50,7 +51,7 @@ def limit_memory(most_mb: int) -> None:
             "it begins"
         )
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    most = most_mb * MEGABYTE
+    most = min(most_mb * MEGABYTE, sys.maxsize)
     if hard not in (resource.RLIM_INFINITY, -1):
         most = min(most, hard)
     try:

@@ -230,6 +230,12 @@ class Store:
             drop(db, "death")
             stored.put_campaign(db, head, generation + 1, so_far + seconds)
 
+    def take_in_log(self) -> None:
+        """Bring what was committed into the file itself, if nobody is reading: whoever copies the
+        file alone has all of it but for what is committed later."""
+        with self._one_at_a_time:
+            take_in_log(self._connection)
+
     def spend(self, seconds: float) -> None:
         """Commit that the campaign has gone on for so long, since the last generation was closed or
         since it was taken up."""

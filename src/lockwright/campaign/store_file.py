@@ -70,6 +70,15 @@ def check_header(path: Path) -> None:
         raise UsageError(not_a_store(path, "it is a SQLite database of another program"))
 
 
+def is_store(path: Path) -> bool:
+    """Is it a file that looks like a campaign's store, of whatever version?"""
+    try:
+        check_header(path)
+    except UsageError:
+        return False
+    return True
+
+
 def reader(path: Path) -> sqlite3.Connection:
     """A connection that reads.  Raises UsageError.
 
@@ -115,7 +124,10 @@ def take_in_log(connection: sqlite3.Connection) -> None:
     the file alone has it all.  SQLite does this by itself if no reader has the file open."""
     with suppress(sqlite3.Error):
         connection.execute("PRAGMA busy_timeout = 0")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_S)}")
 
 
 def make(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:

@@ -14,7 +14,7 @@ from lockwright.commands.output import Output
 from lockwright.core.location import Value
 from lockwright.core.result import Result
 from lockwright.report import campaign as report
-from lockwright.report.campaign import Answers, ArmLine, FoundLine, GivenUpLine, ItemLine
+from lockwright.report.campaign import Answers, ArmLine, FoundLine, GivenUpLine, ItemLine, many
 from lockwright.token import Token
 
 VERSION = 1
@@ -26,12 +26,13 @@ def answers_of(store: Store) -> Answers:
     records, found, given_up = records_of(store), store.findings(), store.given_up()
     head, items = store.head, {record.item.name: record.item for record in records}
     seen = Counter(name for each in found for name in each.items)
+    lost = Counter(each.item for each in given_up)
     return Answers(
         head.name,
         head.guidance,
         head.model_version,
         head.lockwright_version,
-        tuple(_item(store, record, seen[record.item.name]) for record in records),
+        tuple(_item(store, record, seen, lost) for record in records),
         tuple(_found(each, items, head) for each in found),
         tuple(
             GivenUpLine(each.item, each.work, tuple(failure.text for failure in each.failures))
@@ -66,18 +67,22 @@ def _status(records: Sequence[Record], found: Sequence[Found], status: int) -> i
     return status
 
 
-def _item(store: Store, record: Record, findings: int) -> ItemLine:
-    item, result = record.item, record.result
+def _item(
+    store: Store, record: Record, findings: Mapping[str, int], lost: Mapping[str, int]
+) -> ItemLine:
+    item, result, failure = record.item, record.result, record.failure
+    if not failure and lost[item.name]:
+        failure = f"{many(lost[item.name], 'piece')} of it given up"
     return ItemLine(
         item.name,
         STANDING[record.phase],
         record.executions,
-        findings,
+        findings[item.name],
         record.covered if item.options.coverage else None,
         result,
         bool(item.expected) and fine(record),
         tuple(_unmet(record)),
-        record.failure,
+        failure,
         _arms(store, record) if item.arms and item.options.coverage else (),
     )
 

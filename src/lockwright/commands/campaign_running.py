@@ -21,7 +21,7 @@ from lockwright.campaign.store import Store
 from lockwright.campaign.workers import LocalEngine
 from lockwright.commands.campaign import DASK, How
 from lockwright.commands.campaign_plan import items_json, items_text
-from lockwright.commands.campaign_reading import open_store, say_answers
+from lockwright.commands.campaign_reading import open_store, output_of, say_answers
 from lockwright.commands.campaign_tally import Ends, Tally
 from lockwright.commands.campaign_view import watching
 from lockwright.commands.output import Output
@@ -38,10 +38,10 @@ BESIDE = ("", "-wal", "-shm", ".lock")
 
 def begin(plan_file: str, store_file: str | None, how: How) -> int:
     """Begin a campaign and run its first session; returns the exit status."""
-    out = Output(how.output)
+    path = store_path(plan_file, store_file)
+    out = output_of(how.output, plan_file, path)
     with redirect_stdout(sys.stderr):
         plan = plan_of(plan_file)
-        path = store_path(plan_file, store_file)
         project = load_project(Path.cwd())
         items = items_of(plan, project)
         site = Site(Path.cwd(), project.version, plan.limits)
@@ -58,7 +58,7 @@ def begin(plan_file: str, store_file: str | None, how: How) -> int:
 
 def resume(store_file: str, how: How) -> int:
     """Run another session of a campaign; returns the exit status."""
-    out = Output(how.output)
+    out = output_of(how.output, store_file)
     with redirect_stdout(sys.stderr):
         store = open_store(store_file, write=True)
         try:
@@ -73,7 +73,7 @@ def resume(store_file: str, how: How) -> int:
 
 def say_items(plan_file: str, *, fmt: str, output: str | None) -> int:
     """Print the items of a plan, and explore nothing."""
-    out = Output(output)
+    out = output_of(output, plan_file)
     with redirect_stdout(sys.stderr):
         plan = plan_of(plan_file)
         items = items_of(plan, load_project(Path.cwd()))
@@ -155,12 +155,13 @@ def ending(reason: str, plan: Plan, store: Store, seconds: float | None) -> str:
     if reason == EXECUTIONS and stop.executions is not None:
         return f"stopped after {many(stop.executions, 'execution')}, as the plan says"
     if reason == FINDINGS and stop.findings is not None:
-        return f"stopped at {many(stop.findings, 'finding')}, as the plan says"
+        found = many(len(store.findings()), "finding")
+        return f"stopped with {found}: the plan says to stop at {stop.findings:,}"
     if reason != SECONDS:
         return ""
     if stop.seconds is not None and store.seconds >= stop.seconds:
-        return f"stopped after {stop.seconds:g} seconds in all, as the plan says"
-    return f"stopped after {seconds or 0:g} seconds; {on}"
+        return f"stopped after {stop.seconds:g} s in all, as the plan says"
+    return f"stopped after {seconds or 0:g} s; {on}"
 
 
 def _discard(store: Store) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 import click
 
 from lockwright.commands.output import FORMATS, Output
-from lockwright.core.errors import UsageError
+from lockwright.core.errors import LockwrightError, ModelError, UsageError
 from lockwright.core.event import value_text
 from lockwright.fault_sites import seen_sites, signal_targets
 from lockwright.options import RULES
-from lockwright.project import Project, load_project
+from lockwright.project import Project, load_project, place_of_error, shown_error
 from lockwright.report.findings import folded
 from lockwright.scenario import Parameter, Scenario
 
@@ -97,9 +97,17 @@ def listing(*, targets: tuple[str, ...], sites: bool, fmt: str) -> int:
 
 
 def struck_in(scenario: Scenario) -> Struck:
-    """Where faults can strike in a scenario."""
-    seen = seen_sites(scenario)
-    return Struck(seen.names, seen.behind, tuple(signal_targets(scenario)), seen.complete)
+    """Where faults can strike in a scenario.  Raises ModelError for one whose functions raise."""
+    try:
+        seen = seen_sites(scenario)
+        return Struck(seen.names, seen.behind, tuple(signal_targets(scenario)), seen.complete)
+    except LockwrightError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"{scenario.name} raises {shown_error(error)}{place_of_error(error, Path.cwd())}; "
+            f"`lockwright check {scenario.name} --param failures=1` shows how it comes to that"
+        ) from None
 
 
 def _design(
