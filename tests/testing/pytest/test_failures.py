@@ -148,7 +148,7 @@ def test_it(explore):
 UNKNOWN = (
     "interleavings() of test_it.py::test_it: unknown option 'stratgy'; did you mean strategy? "
     "there are: strategy, executions, seconds, granularity, seed, rules, depth, bound, mix, "
-    "attempts, jobs, coverage, memory, parameters"
+    "attempts, jobs, coverage, slow, memory, parameters"
 )
 NO_SCENARIO = (
     "no scenario 'demo/abba:tow'; did you mean demo/abba:two or demo/abba or demo/abba:fixed? "
