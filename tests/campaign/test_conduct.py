@@ -283,8 +283,10 @@ def test_it_stops_when_so_much_was_found(tmp_path: Path) -> None:
 
 
 def test_when_the_time_is_up_there_are_answers_and_it_can_go_on(
-    tmp_path: Path, undisturbed: list[Value]
+    tmp_path: Path, undisturbed: list[Value], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(conduct, "GRACE_S", 0.1)
+
     class Stuck(Disorderly):
         """Ends some pieces, and then none, until it serves anew: those that conclude."""
 
