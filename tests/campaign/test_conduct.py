@@ -315,11 +315,12 @@ def test_when_the_time_is_up_there_are_answers_and_it_can_go_on(
 
 
 class Slow(Disorderly):
-    """Takes longer for each piece than a session may take."""
+    """Takes longer to start, and for each piece, than a session may take."""
 
     async def serve(
         self, todo: trio.MemoryReceiveChannel[Piece], done: trio.MemorySendChannel[Ended]
     ) -> None:
+        await trio.sleep(0.2)
         async for piece in todo:
             await trio.sleep(0.2)
             await done.send(self._ended(piece))

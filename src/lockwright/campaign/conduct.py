@@ -226,6 +226,7 @@ class Served:
         self.handing = trio.CancelScope()
         self.receiving = trio.CancelScope()
         self.more = trio.Event()
+        self.begun = trio.Event()
 
     async def feed(self) -> None:
         """Hand over pieces as the engine takes them."""
@@ -241,6 +242,7 @@ class Served:
         with trio.CancelScope() as self.handing:
             await self.todo.send(piece)
             sent = True
+            self.begun.set()
         if not sent:
             self._let_go(1)
 
@@ -260,10 +262,12 @@ class Served:
             self.receiving.cancel()
 
     async def stop_after(self, seconds: float, clock: trio.CancelScope) -> None:
-        """Hand over nothing more after so many seconds."""
+        """Hand over nothing more after so many seconds, and the first piece: workers take a while
+        to start."""
         with clock:
             if seconds < inf:
                 await trio.sleep(seconds)
+                await self.begun.wait()
                 self.stopped = True
                 self.handing.cancel()
                 waiting, self.waiting = len(self.waiting), []
