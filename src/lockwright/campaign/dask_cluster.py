@@ -12,6 +12,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from multiprocessing import active_children
 
+import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, Status
 
 import lockwright
@@ -28,6 +29,10 @@ WORKERS_S = 30.0
 """A scheduler that has had no worker for so long, when a campaign begins, has none."""
 END_S = 30.0
 """Workers that have not answered after so long will not."""
+SILENT_S = 30.0
+"""A worker of ours that has said nothing for so long is taken for dead, and its pieces are given to
+another one.  (Dask's own default is five minutes; pieces have processes of their own, so that none
+keeps a worker from speaking.)"""
 CLOSE_S = 10.0
 """Workers of ours that have not ended by themselves after so long are killed."""
 WORKER_PROCESS = "Dask Worker process"
@@ -148,14 +153,15 @@ async def _local_cluster() -> LocalCluster:
     """
     # Without an address the scheduler serves HTTP at 8787, or warns that somebody else does.
     http = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
-    return await LocalCluster(
-        n_workers=0,
-        threads_per_worker=1,
-        memory_limit=0,
-        scheduler_kwargs=http,
-        silence_logs=logging.CRITICAL,
-        asynchronous=True,
-    )
+    with dask.config.set({"distributed.scheduler.worker-ttl": f"{SILENT_S:g} s"}):
+        return await LocalCluster(
+            n_workers=0,
+            threads_per_worker=1,
+            memory_limit=0,
+            scheduler_kwargs=http,
+            silence_logs=logging.CRITICAL,
+            asynchronous=True,
+        )
 
 
 async def _close(cluster: LocalCluster) -> None:
