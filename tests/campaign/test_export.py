@@ -64,7 +64,7 @@ def lines(text: str) -> list[Value]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_the_facts_are_these(store: Store) -> None:
+def test_the_facts_of_the_campaign_and_its_items_are_these(store: Store) -> None:
     campaign, *rest = facts(store)
     assert campaign == {
         "type": "campaign",
@@ -101,6 +101,10 @@ def test_the_facts_are_these(store: Store) -> None:
         "outcomes": {"a": 3, "b": 4},
     }
     assert [rest[2][name] for name in ("verdict", "complete", "outcomes", "result")] == [None] * 4
+
+
+def test_the_facts_of_what_was_found_are_these(store: Store) -> None:
+    _, *rest = facts(store)
     assert rest[3]["items"] == {ITEMS[0].name: 2}
     assert rest[4] == {
         "type": "finding",

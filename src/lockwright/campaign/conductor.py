@@ -18,6 +18,7 @@ from lockwright.campaign.explored import BATCH, FINISH, SLICE
 from lockwright.campaign.item import Item
 from lockwright.campaign.record import DONE, FAILED, GOING, Change, CorpusEntry, Record
 from lockwright.checkpoint import checkpoint_text, read_checkpoint, resumed
+from lockwright.core.coverage import score_of
 from lockwright.core.finding import Finding
 from lockwright.core.location import Value
 from lockwright.core.result import Result
@@ -83,8 +84,7 @@ class Conductor:
         record.phase = DONE
         record.result = result = Result.from_json(told["result"])
         record.executions, record.steps = result.executions, result.steps
-        if result.coverage is not None:
-            record.covered = int(result.coverage.score())
+        record.covered = score_of(result.coverage)
         self.findings = result.findings
 
     def _change(self, state: Value, corpus: list[CorpusEntry] | None = None) -> Change:
@@ -184,7 +184,6 @@ class Exhaustive(Conductor):
         Export(Portable(rounds.names)).enter(batch, told["more"]["outcome"])
         self.restart = batch.restart  # what the others of this round have found does not count
         rounds.at += not batch.restart
-        self.record.executions, self.record.steps = session.result.executions, session.result.steps
 
     def finish(self) -> Value:
         return None if self.checkpoint is None else {"kind": FINISH, "checkpoint": self.checkpoint}
@@ -193,15 +192,11 @@ class Exhaustive(Conductor):
         session = self.session
         if self.record.phase == GOING and session is not None:
             assert isinstance(session.search, Rounds)
-            if session.search.current and (
-                self.restart or session.search.at == len(session.search.current)
-            ):
-                session.search.end_round()
+            session.search.end_round()
             self.restart = False
             self.record.executions = session.result.executions
             self.record.steps = session.result.steps
-            covered = session.judge.covered()
-            self.record.covered = 0 if covered is None else int(covered.score())
+            self.record.covered = score_of(session.judge.covered())
             self.checkpoint = checkpoint_text(session)
             self.findings = findings_of(session)
         return self._change({"checkpoint": self.checkpoint})

@@ -23,6 +23,7 @@ from lockwright.campaign.features import Novelty
 from lockwright.campaign.item import CORPUS, Arm, Item
 from lockwright.campaign.piece import Piece
 from lockwright.checkpoint import checkpoint_text, read_checkpoint, resumed
+from lockwright.core.coverage import score_of
 from lockwright.core.errors import InternalError
 from lockwright.core.location import Value
 from lockwright.core.result import Progress, Result
@@ -38,7 +39,7 @@ from lockwright.schedule.replay import Replay
 from lockwright.searches import Resumable, Sampling, Search, Worlds, search
 from lockwright.session import Session
 
-SLICE, FINISH, BATCH, RANGE = KINDS = ("slice", "finish", "batch", "range")
+SLICE, FINISH, BATCH, RANGE = ("slice", "finish", "batch", "range")
 
 
 class Explorer:
@@ -79,11 +80,10 @@ def _slice(item: Item, scenario: Scenario, work: Value) -> Value:
         session.advance(tell)
     except _Enough:
         result = session.result
-        covered = session.judge.covered()
         told = {
             "checkpoint": checkpoint_text(session),
             "steps": result.steps,
-            "covered": 0 if covered is None else int(covered.score()),
+            "covered": score_of(session.judge.covered()),
         }
         found = [finding.as_json() for finding in session.judge.all_findings().values()]
         return {**told, "executions": result.executions - before, "findings": found}
@@ -176,6 +176,3 @@ class RangeWorker(Worker):
 def arm_told(arm: Arm) -> Value:
     """An arm, for a piece's work."""
     return asdict(arm)
-
-
-__all__ = ["BATCH", "FINISH", "KINDS", "RANGE", "SLICE", "Explorer", "arm_told"]

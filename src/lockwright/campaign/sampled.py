@@ -12,6 +12,7 @@ from lockwright.campaign.guidance import ArmRecord, shares
 from lockwright.campaign.item import CORPUS, Arm
 from lockwright.campaign.record import GOING, Change, CorpusEntry, Record
 from lockwright.checkpoint import checkpoint_text, read_checkpoint, resumed
+from lockwright.core.coverage import score_of
 from lockwright.core.location import Value
 from lockwright.parallel import absorb, lessons_of
 from lockwright.scenario import Scenario
@@ -148,8 +149,7 @@ class Sampled(Conductor):
         judge = self.session.judge
         self.record.executions = self.session.result.executions
         self.record.steps = self.session.result.steps
-        covered = judge.covered()
-        self.record.covered = 0 if covered is None else int(covered.score())
+        self.record.covered = score_of(judge.covered())
         self.findings = findings_of(self.session)
         for strand in self.strands:
             strand.record.close()

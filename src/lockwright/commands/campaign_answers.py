@@ -11,6 +11,7 @@ from lockwright.campaign.item import Item
 from lockwright.campaign.record import DONE, FAILED, GOING, TODO, CorpusEntry, Found, Head, Record
 from lockwright.campaign.store import Store
 from lockwright.commands.output import Output
+from lockwright.core.coverage import score_of
 from lockwright.core.location import Value
 from lockwright.core.result import Result
 from lockwright.report import campaign as report
@@ -51,8 +52,7 @@ def records_of(store: Store) -> list[Record]:
         record.phase = GOING
         if "result" in told:
             record.phase, record.result = DONE, Result.from_json(told["result"])
-            if record.result.coverage is not None:
-                record.covered = int(record.result.coverage.score())
+            record.covered = score_of(record.result.coverage)
     return list(records.values())
 
 

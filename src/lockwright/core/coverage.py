@@ -136,6 +136,11 @@ class Coverage:
         return cls(_count(data["executions"]), pairs, edges, states)
 
 
+def score_of(coverage: Coverage | None) -> int:
+    """How much was covered, as one number; 0 if nobody asked."""
+    return 0 if coverage is None else int(coverage.score())
+
+
 def merged(coverages: Iterable[Coverage]) -> Coverage:
     """What several explorations covered together."""
     whole = Coverage()
