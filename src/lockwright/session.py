@@ -28,6 +28,7 @@ from lockwright.explore.record import Record, record
 from lockwright.explore.rehearsal import rehearse
 from lockwright.explore.rounds import Rounds
 from lockwright.explore.run import Run
+from lockwright.filming import Film
 from lockwright.judge import Judge, merged
 from lockwright.kernel.storebuffer import SC
 from lockwright.options import GRANULARITIES, OPERATION, RULES, Options, check_options
@@ -304,6 +305,7 @@ class Session:
         else:
             done = self._followed(finding.kind, finding.schedule, stop=finding.preemptions >= 0)
             finding.events = tuple(done.events)
+            finding.timeline = done.timeline
             finding.token = str(self.token(finding.schedule, done.marks))
             if finding.kind in FOR_EVER:
                 said = self._changes(finding.schedule)
@@ -332,7 +334,9 @@ class Session:
         It ends with the schedule if something was broken by then.  `marks` are a token's.
         """
         check_functions(self.scenario)
-        done = record(self.make, schedule, self.judge.finish, marks=marks, stop=self._over)
+        done = record(
+            self.make, schedule, self.judge.finish, marks=marks, stop=self._over, film=self._film()
+        )
         findings = merged(done.world.findings) if done.world is not None else []
         if done.run is not None:
             findings += self.judge.races_of(done.run)
@@ -341,7 +345,11 @@ class Session:
             finding.token = str(self.token(schedule, done.marks))
             finding.text = self.judge.order.text(finding)
             finding.events = tuple(done.events)
+            finding.timeline = done.timeline
         return done, findings
+
+    def _film(self) -> Film:
+        return Film(self.judge.order.validator.class_name)
 
     def _over(self, run: Run) -> bool:
         """Is the end of a token's schedule all there is to see?"""
@@ -367,7 +375,7 @@ class Session:
     def _followed(self, gave: str, schedule: Sequence[Choice], *, stop: bool = False) -> Record:
         """What happened along a schedule; `stop` tells that it may end before the execution does.
         Raises NondeterminismError if it does not happen again."""
-        done = record(self._plain, schedule, stop=_always if stop else None)
+        done = record(self._plain, schedule, stop=_always if stop else None, film=self._film())
         if done.world is not None and done.world.steps > len(schedule):
             taken = done.world.steps
             done.misfit = f"it has {counted(len(schedule), 'step')}, and {taken} were taken"

@@ -120,7 +120,7 @@ def said(result: Result) -> str:
     """All that a Result says but the interleavings themselves."""
     data = result.as_json()
     for finding in data["findings"]:
-        finding["events"] = []
+        finding["events"], finding["timeline"] = [], None
         if finding["nearest"]:
             finding["nearest"]["events"] = []
     return json.dumps(data, sort_keys=True, indent=1)

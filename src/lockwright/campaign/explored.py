@@ -107,7 +107,7 @@ def _told(item: Item, result: Result, before: int) -> Value:
     """A Result as a campaign keeps it: who wants to see an interleaving can replay it."""
     result.strategy = item.strategy
     for finding in result.findings:
-        finding.events = ()
+        finding.events, finding.timeline = (), None
         if finding.nearest is not None:
             finding.nearest = replace(finding.nearest, events=())
     data = result.as_json()

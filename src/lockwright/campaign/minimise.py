@@ -230,7 +230,7 @@ def _shrunk(item: Item, project: Project, finding: Finding, attempts: int) -> Fi
     session = Session(scenario, replace(item.options, events=True, coverage=False))
     session.judge.findings[found.kind, found.signature] = found
     session.interrupted()  # fills in what there is to say of it
-    found.events = ()
+    found.events, found.timeline = (), None
     if found.nearest is not None:
         found.nearest = replace(found.nearest, events=())
     found.reality, found.because = finding.reality, finding.because

@@ -9,6 +9,7 @@ from lockwright.core.event import Event
 from lockwright.core.frame import Frame
 from lockwright.core.nearest import Nearest
 from lockwright.core.schedule import Choice, parse_schedule, schedule_text
+from lockwright.core.timeline import Timeline
 
 
 @dataclass(slots=True)
@@ -21,10 +22,11 @@ class Finding:
     has of each task that waits for ever the lock classes it holds, and last the one it waits for.
 
     The last group is filled in when the exploration is over: `text` is the report as the kernel
-    would print it, `events` the interleaving, `token` replays it, and `reality` says of a
-    predicted deadlock whether it happens: "confirmed", "refuted" or "open", and `because` why.
-    `preemptions` counts those of the schedule, -1 if it was not shrunk; `minimal` says that no
-    schedule shows the finding with fewer.  `nearest` is the run that passes beside it.
+    would print it, `events` the interleaving, `timeline` what a drawing of it needs beside them,
+    `token` replays it, and `reality` says of a predicted deadlock whether it happens: "confirmed",
+    "refuted" or "open", and `because` why.  `preemptions` counts those of the schedule, -1 if it
+    was not shrunk; `minimal` says that no schedule shows the finding with fewer.  `nearest` is the
+    run that passes beside it.
     """
 
     kind: str
@@ -50,6 +52,7 @@ class Finding:
     preemptions: int = -1
     minimal: bool = False
     nearest: Nearest | None = None
+    timeline: Timeline | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The stable JSON form; `report` itself is left out, `text` says it."""
@@ -75,6 +78,7 @@ class Finding:
             "preemptions": self.preemptions,
             "minimal": self.minimal,
             "nearest": self.nearest.as_json() if self.nearest is not None else None,
+            "timeline": self.timeline.as_json() if self.timeline is not None else None,
         }
 
     @classmethod
@@ -89,4 +93,6 @@ class Finding:
         fields["events"] = tuple(Event.from_json(event) for event in data["events"])
         if data.get("nearest") is not None:
             fields["nearest"] = Nearest.from_json(data["nearest"])
+        if data.get("timeline") is not None:
+            fields["timeline"] = Timeline.from_json(data["timeline"])
         return cls(**fields)

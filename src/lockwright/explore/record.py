@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from lockwright.core.event import Event, value_text
 from lockwright.core.location import Names, Value
 from lockwright.core.operation import Operation
 from lockwright.core.schedule import Choice
 from lockwright.core.task import Task
+from lockwright.core.timeline import Timeline
 from lockwright.core.world import World
 from lockwright.explore.guided import follow
 from lockwright.explore.run import MakeWorld, Run
@@ -24,7 +26,7 @@ class Record:
     and is empty if it did not; `difference` says which step was the first to do something else than
     when the token was made.  `fits` is the number of steps before either.  `marks` tells what the
     steps did (`core.schedule.mark`).  `stopped` says that the execution ended with the schedule
-    although it could have gone on.
+    although it could have gone on.  `timeline` is what a film has seen, if there was one.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -35,6 +37,20 @@ class Record:
     fits: int = 0
     marks: str = ""
     stopped: bool = False
+    timeline: Timeline | None = None
+
+
+class Watcher(Protocol):
+    """Who looks at an execution between its steps (`filming`)."""
+
+    def begin(self, world: World) -> None:
+        """The scenario is set up."""
+
+    def look(self, run: Run) -> None:
+        """The last step of the run is over."""
+
+    def timeline(self) -> Timeline | None:
+        """What there was to see."""
 
 
 Stop = Callable[[Run], bool]
@@ -48,18 +64,22 @@ def record(
     *,
     marks: str = "",
     stop: Stop | None = None,
+    film: Watcher | None = None,
 ) -> Record:
     """Run one execution along `schedule`, and on to its end unless `stop` says that this is it.
 
-    `finish` is called with its world if it came to its end.  `marks` is as in `Replay`.
+    `finish` is called with its world if it came to its end.  `marks` is as in `Replay`.  A `film`
+    looks at each step.
     """
     done = Record()
-    oracle = _Stopping(schedule, marks, stop)
+    oracle = _Stopping(schedule, marks, stop, film)
 
     def begin(names: Names) -> World:
         world = make(names)
         world.on_step = (*world.on_step, Recorder(world, done.events).step)
         done.world = world
+        if film is not None:
+            film.begin(world)
         return world
 
     try:
@@ -78,6 +98,9 @@ def record(
         done.misfit = str(misfit) if misfit.why else _cannot_run(misfit, done.run)
     done.fits, done.difference = oracle.matching, oracle.difference
     done.marks = "".join(oracle.seen)
+    if film is not None:
+        oracle.look()
+        done.timeline = film.timeline()
     if done.world is not None:
         done.events.extend(ends(done.world, stopped=done.stopped))
         done.world.close()
@@ -89,14 +112,23 @@ class _Stopped(Exception):
 
 
 class _Stopping(Replay):
-    """A replay that may end where the schedule does."""
+    """A replay that may end where the schedule does, and that may be looked at."""
 
-    def __init__(self, schedule: Sequence[Choice], marks: str, stop: Stop | None) -> None:
+    def __init__(
+        self, schedule: Sequence[Choice], marks: str, stop: Stop | None, film: Watcher | None
+    ) -> None:
         super().__init__(schedule, marks)
         self.stop = stop
+        self.film = film
         self.run: Run | None = None
 
+    def look(self) -> None:
+        """Let the film see what the last step has done."""
+        if self.film is not None and self.run is not None:
+            self.film.look(self.run)
+
     def pick(self, enabled: list[Task]) -> Task:
+        self.look()
         over = self.at + 1 == len(self.schedule)
         if over and self.stop is not None and self.run is not None and self.stop(self.run):
             raise _Stopped

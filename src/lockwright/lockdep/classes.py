@@ -155,6 +155,11 @@ class ClassTable:
         """Look a class up."""
         return self._by_key.get((key, subclass))
 
+    def name_of(self, key: LockKey) -> str:
+        """What the classes of a key are called, without their subclass."""
+        version = self._versions.get(key, 1)
+        return key.name if version == 1 else f"{key.name}#{version}"
+
     def find(self, key: LockKey, subclass: int) -> LockClass:
         """Look a class up, or register it.  C: register_lock_class().
 

@@ -152,6 +152,10 @@ class Validator:
         """All classes, in the order of their first use."""
         return [lock.printed() for lock in self._checks.classes]
 
+    def class_name(self, key: LockKey) -> str:
+        """What the classes of a key are called, without their subclass."""
+        return self._checks.classes.name_of(key)
+
     def tables(self) -> Tables:
         """All that is known, as the kernel's tables have it."""
         checks = self._checks
