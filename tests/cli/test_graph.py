@@ -104,9 +104,22 @@ def test_results_and_graphs_as_json_are_sources(demo: Path, tmp_path: Path, stra
     again = graph(tmp_path, "kept.json", "--cycles")
     assert again.status == 1
     assert "  A -> B  EN  demo/abba:two" in again.out
+    assert "cycle 1: a strong cycle of 2 lock classes: confirmed" in again.out
+    assert "  replay: lockwright replay 'lw1~demo/abba:two~" in again.out
 
 
-@pytest.mark.parametrize("suffix", [".svg", ".dot", ".graphml", ".json"])
+def test_a_campaign_is_a_source_with_what_its_findings_say(demo: Path) -> None:
+    plan = '[campaign]\nname = "c"\n\n[[explore]]\nscenarios = ["demo/abba:two"]\n'
+    (demo / "c.plan.toml").write_text(plan, encoding="utf-8")
+    ran = lockwright_in(demo, "campaign", "run", "c.plan.toml", "-j", "1")
+    assert ran.status == 1, ran.err
+    done = graph(demo, "c.campaign", "--cycles")
+    assert (done.status, done.err) == (1, "")
+    assert "cycle 1: a strong cycle of 2 lock classes: confirmed" in done.out
+    assert "  confirmed in demo/abba:two dpor: " in done.out
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".dot", ".graphml", ".json", ".html"])
 def test_the_graph_is_written_in_the_form_that_the_name_asks_for(files: Path, suffix: str) -> None:
     done = graph(files, "dmesg.txt", "lockdep.txt", "-o", f"out{suffix}")
     assert done.status == 1
@@ -185,10 +198,17 @@ def test_problems_of_a_dump_are_told_with_its_name_and_line(files: Path) -> None
         (("noise.bin",), "noise.bin: nothing that can be used"),
         (("bad.json",), "bad.json: malformed JSON"),
         (("directory",), "cannot read directory: Is a directory"),
-        (("lockdep.txt", "-o", "x.png"), "cannot write 'x.png': its name must end in .svg, .dot"),
+        (("lockdep.txt", "-o", "x.png"), "cannot write 'x.png': its name must end in .svg, .html"),
         (("lockdep.txt", "-o", "no/x.svg"), "there is no directory no"),
         (("lockdep.txt", "--path", "top", "botom"), "no lock class 'botom' in this graph; did you"),
         (("lockdep.txt", "--around", "x"), "no lock class 'x' in this graph"),
+        (("lockdep.txt", "--compare", "dmesg.txt", "dmesg.txt"), "SOURCE is one too many"),
+        (("--compare", "dmesg.txt", "nothing.txt"), "there is no file 'nothing.txt'"),
+        (
+            ("--compare", "dmesg.txt", "dmesg.txt", "-o", "x.graphml"),
+            "must end in .svg, .html, .dot",
+        ),
+        (("--compare", "dmesg.txt", "dmesg.txt", "--around", "x"), "no lock class 'x'"),
         (("lockdep.txt", "--depth", "-1"), "Invalid value for '--depth'"),
         ((), "Missing argument 'SOURCE...'"),
     ],
@@ -221,3 +241,54 @@ def test_starting_the_command_line_does_not_load_networkx(files: Path) -> None:
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_two_graphs_are_compared(files: Path) -> None:
+    (files / "new.txt").write_text(LOCKDEP.replace("bottom", "floor"), encoding="utf-8")
+    done = graph(files, "--compare", "lockdep.txt", "new.txt")
+    assert (done.status, done.err) == (0, "")
+    assert done.out == (
+        "old: 3 lock classes, 2 orders, from 1 source\n"
+        "new: 3 lock classes, 2 orders, from 1 source\n\n"
+        "classes: 1 gone, 1 new\n  - bottom\n  + floor\n\n"
+        "orders: 1 gone, 1 new, 0 of other kinds\n"
+        "  - middle#2 -> bottom  ??\n  + middle#2 -> floor  ??\n"
+    )
+    assert graph(files, "--compare", "lockdep.txt", "lockdep.txt").out.endswith("nothing differs\n")
+
+
+def test_the_new_graph_alone_decides_the_exit_status(files: Path) -> None:
+    fixed = graph(files, "--compare", "dmesg.txt", "lockdep.txt", "--cycles")
+    assert fixed.status == 0
+    assert "gone cycle 1: a strong cycle of 2 lock classes" in fixed.out
+    assert "classes:" not in fixed.out
+    broken = graph(files, "--compare", "lockdep.txt", "dmesg.txt", "--format", "json")
+    assert broken.status == 1
+    data = json.loads(broken.out)
+    assert (len(data["cycles"]["new"]), data["cycles"]["gone"]) == (1, [])
+    assert data["problems"] == data["notes"] == []
+
+
+def test_more_sources_of_both_graphs_are_named_with_the_option_again(files: Path) -> None:
+    pairs = ("--compare", "lockdep.txt", "lockdep.txt", "--compare", "lockdep.txt", "dmesg.txt")
+    done = graph(files, *pairs)
+    assert done.status == 1
+    assert "new: 5 lock classes, 4 orders, from 2 sources" in done.out
+    near = graph(files, *pairs, "--around", "middle#2")
+    assert "new: 3 lock classes, 2 orders" in near.out
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".dot", ".json", ".html"])
+def test_a_comparison_is_written_in_the_form_that_the_name_asks_for(
+    files: Path, suffix: str
+) -> None:
+    done = graph(files, "--compare", "dmesg.txt", "lockdep.txt", "-o", f"out{suffix}")
+    assert done.status == 0
+    assert "orders:" not in done.out
+    text = (files / f"out{suffix}").read_text(encoding="utf-8")
+    if suffix == ".svg":
+        ET.fromstring(text)
+    elif suffix == ".json":
+        assert json.loads(text)["format"] == "lock graph comparison"
+    assert "middle#2" in text
+    assert "eventfs_rwsem" in text

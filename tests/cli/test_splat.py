@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lockwright.cli import run
-from lockwright.commands.graphing import FORMS
+from lockwright.commands.graph_forms import FORMS
 from tests.cli.process import Done, environment, lockwright_in
 from tests.report.golden_files import assert_golden
 

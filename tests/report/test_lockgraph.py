@@ -14,7 +14,7 @@ from lockwright.core.location import Value
 from lockwright.core.result import Result
 from lockwright.lockdep import Validator
 from lockwright.report.kernel.procfs import lockdep, lockdep_chains
-from lockwright.report.lockgraph import LockGraph, Measure, Way
+from lockwright.report.lockgraph import Judgement, LockGraph, Measure, Way
 from lockwright.report.lockgraph.graph import KINDS, joined_usage, plain
 from lockwright.report.lockgraph.graphml import graph_from_graphml, graph_graphml
 from lockwright.report.lockgraph.jsonform import graph_as_json, graph_from_json
@@ -62,6 +62,15 @@ MEASURES = st.builds(
 )
 
 
+JUDGEMENTS = st.builds(
+    Judgement,
+    st.lists(NAMES, min_size=1, max_size=3, unique=True).map(tuple),
+    st.sampled_from(["possible circular locking dependency", "deadlock", "<&\x01"]),
+    st.sampled_from(["confirmed", "refuted", "open"]),
+    *[st.sampled_from(["", "because", *HOSTILE])] * 3,
+)
+
+
 @st.composite
 def graphs(draw: st.DrawFn) -> LockGraph:
     """Any graph, hostile names and all."""
@@ -75,6 +84,8 @@ def graphs(draw: st.DrawFn) -> LockGraph:
             graph.add_measure(name, draw(MEASURES))
     for _ in range(draw(st.integers(0, 8))):
         graph.add_edge(draw(NAMES), draw(NAMES), draw(WAYS))
+    for judgement in draw(st.lists(JUDGEMENTS, max_size=2)):
+        graph.add_judgement(judgement)
     return graph
 
 
@@ -95,6 +106,7 @@ def test_merging_loses_nothing_and_twice_is_once(one: LockGraph, other: LockGrap
     both.merge(other)
     for part in (one, other):
         assert set(part.classes) <= set(both.classes)
+        assert set(part.judgements) <= set(both.judgements)
         for ends, edge in part.edges.items():
             kinds = {(way.kind, way.source) for way in edge.ways}
             assert kinds <= {(way.kind, way.source) for way in both.edges[ends].ways}

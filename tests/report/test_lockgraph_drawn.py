@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockwright.report.lockgraph import LockGraph, Measure, Way
-from lockwright.report.lockgraph.dot import graph_dot
+from lockwright.report.lockgraph import Judgement, LockGraph, Measure, Way
+from lockwright.report.lockgraph.compare import compare
+from lockwright.report.lockgraph.dot import compared_dot, graph_dot
 from lockwright.report.lockgraph.graph import plain
-from lockwright.report.lockgraph.layout import GAP_X, Drawing, layout
+from lockwright.report.lockgraph.layout import GAP_Y, Drawing, layout
 from lockwright.report.lockgraph.layout import _settled as settled
-from lockwright.report.lockgraph.marks import NAME_MAX, RED, Marks, class_lines, edge_lines
+from lockwright.report.lockgraph.marks import COLOURS, NAME_MAX, RED, Marks, class_lines, edge_lines
 from lockwright.report.lockgraph.svg import graph_svg
+from lockwright.report.lockgraph.svg_style import LABEL_CHAR, LABEL_LINE
 from tests.report.golden_files import assert_golden
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -38,10 +45,15 @@ def example() -> LockGraph:
         ("eventfs_rwsem/1", "EN", "&sb->s_type->i_mutex_key#5"),
         ("event_mutex", "EN", "&sb->s_type->i_mutex_key#5"),
         ("event_mutex", "ER", "tasklist_lock"),
+        ("tasklist_lock", "EN", "tasklist_lock"),
         ("eventfs_rwsem/1", "??", "tasklist_lock"),
     )
     for held, kind, taken in edges:
         graph.add_edge(held, taken, Way(kind, "example", ("fn+0x1/0x2", "caller+0x3/0x4")))
+    ring = ("eventfs_rwsem/1", "&sb->s_type->i_mutex_key#5")
+    happened = Judgement(ring, "circular", "confirmed", "it happens", "lw1~token", "example")
+    graph.add_judgement(happened)
+    graph.add_judgement(Judgement(ring, "circular", "refuted", "its trace does not", "", "other"))
     measure = Measure("lock_stat", "write", {"contentions": 17.0, "acquisitions": 1000.0})
     graph.add_measure("event_mutex", measure)
     return graph
@@ -80,8 +92,8 @@ def check_places(graph: LockGraph, drawing: Drawing) -> None:
         assert box.width / 2 <= box.x <= drawing.width - box.width / 2
         assert box.height / 2 <= box.y <= drawing.height - box.height / 2
         for other in drawing.boxes:
-            beside = abs(box.x - other.x) >= (box.width + other.width) / 2 + GAP_X - 1e-6
-            above = abs(box.y - other.y) >= (box.height + other.height) / 2
+            beside = abs(box.x - other.x) >= (box.width + other.width) / 2
+            above = abs(box.y - other.y) >= (box.height + other.height) / 2 + GAP_Y - 1e-6
             assert box is other or beside or above
     for route in drawing.routes:
         for name, (x, y) in ((route.held, route.points[0]), (route.taken, route.points[-1])):
@@ -102,27 +114,26 @@ def test_boxes_never_overlap_and_edges_lead_from_box_to_box(edges: list[tuple[in
 
 @given(EDGES)
 @settings(max_examples=100, deadline=None)
-def test_without_a_cycle_what_is_held_stands_above(edges: list[tuple[int, int]]) -> None:
+def test_without_a_cycle_what_is_held_stands_left(edges: list[tuple[int, int]]) -> None:
     graph = random_graph([(min(two), max(two)) for two in edges if two[0] != two[1]])
-    height = {box.name: box.y for box in layout(graph, lambda _: SIZE).boxes}
-    components = {held: height[held] < height[taken] for held, taken in graph.edges}
-    assert all(components.values())
+    place = {box.name: box.x for box in layout(graph, lambda _: SIZE).boxes}
+    assert all(place[held] < place[taken] for held, taken in graph.edges)
 
 
-def test_a_long_edge_passes_between_the_boxes_of_the_layers_in_between() -> None:
+def test_a_long_edge_passes_between_the_boxes_of_the_columns_in_between() -> None:
     graph = random_graph([(0, 1), (1, 2), (2, 3), (0, 3)])
     drawing = layout(graph, lambda _: SIZE)
     (route,) = (route for route in drawing.routes if (route.held, route.taken) == ("c0", "c3"))
-    assert len(route.points) == 6
+    assert len(route.points) == 8
     for x, y in route.points[1:-1]:
         for box in drawing.boxes:
-            inside = abs(y - box.y) <= box.height / 2 and abs(x - box.x) < box.width / 2
+            inside = abs(y - box.y) < box.height / 2 and abs(x - box.x) < box.width / 2
             assert not inside
 
 
 def test_a_crossing_that_can_be_avoided_is() -> None:
     graph = random_graph([(0, 3), (1, 2), (4, 0), (4, 1), (2, 5), (3, 5)])
-    places = {box.name: box.x for box in layout(graph, lambda _: SIZE).boxes}
+    places = {box.name: box.y for box in layout(graph, lambda _: SIZE).boxes}
     assert (places["c0"] < places["c1"]) == (places["c3"] < places["c2"])
 
 
@@ -158,7 +169,7 @@ def test_hostile_names_are_text_in_svg() -> None:
         shown = plain(name)
         assert (shown if len(shown) <= NAME_MAX else f"{shown[: NAME_MAX - 3]}...") in said
     tags = {node.tag.removeprefix(SVG) for node in ET.fromstring(picture).iter()}
-    assert tags == {"svg", "title", "defs", "marker", "path", "rect", "text", "g"}
+    assert tags == {"svg", "style", "title", "defs", "marker", "path", "rect", "text", "g"}
 
 
 TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|->|[{}\[\]=,;]|[A-Za-z_][\w]*|-?[0-9.]+)', re.DOTALL)
@@ -191,7 +202,7 @@ def dot_labels(text: str) -> list[str]:
     word = r'(?:"(?:[^"\\]|\\.)*"|[\w.#]+)'
     attributes = rf"\[ \w+ = {word}(?: , \w+ = {word})* \]"
     for statement in statements:
-        pattern = rf"(?:rankdir = TB|(?:node|edge|n\d+|n\d+ -> n\d+) {attributes})"
+        pattern = rf"(?:rankdir = LR|(?:node|edge|n\d+|n\d+ -> n\d+) {attributes})"
         assert re.fullmatch(pattern, statement.strip(), re.DOTALL), statement
         node = re.match(rf"\s*n\d+ \[ label = ({word})", statement, re.DOTALL)
         if node is not None:
@@ -207,35 +218,43 @@ def test_dot_follows_the_grammar_and_shows_the_names(made: type[LockGraph]) -> N
     assert [label.replace("\\\\", "\\") for label in labels] == expected
 
 
-def test_a_cycle_is_red_and_thick_and_readers_are_dashed() -> None:
+def test_a_cycle_says_what_came_of_it_and_readers_are_dashed() -> None:
     graph = example()
     marks = Marks(graph)
     ring = ("&sb->s_type->i_mutex_key#5", "eventfs_rwsem/1")
-    assert marks.edges == {ring, ring[::-1]}
+    self_loop = ("tasklist_lock", "tasklist_lock")
+    assert marks.edges == {ring: "confirmed", ring[::-1]: "confirmed", self_loop: ""}
     root = ET.fromstring(graph_svg(graph, marks))
     drawn = {}
     for path in root.iter(f"{SVG}path"):
         title = path.find(f"{SVG}title")
         if title is not None and title.text is not None:
             drawn[title.text.split("\n")[0]] = path.attrib
-    red = {name for name, path in drawn.items() if path["stroke"] == RED}
+    red = {name for name, path in drawn.items() if "lg-bad" in path["class"].split()}
     assert red == {" -> ".join(ring), " -> ".join(ring[::-1])}
-    assert {drawn[name]["stroke-width"] for name in red} == {"3.0"}
-    dashed = {name for name, path in drawn.items() if "stroke-dasharray" in path}
+    amber = {name for name, path in drawn.items() if "lg-unsure" in path["class"].split()}
+    assert amber == {" -> ".join(self_loop)}
+    dashed = {name for name, path in drawn.items() if "lg-shared" in path["class"].split()}
     assert dashed == {" -> ".join(ring), "event_mutex -> tasklist_lock"}
+    found = (text for text in root.iter(f"{SVG}text") if "lg-label" in text.get("class", ""))
+    labels = [text.text or "" for text in found]
+    assert sorted(labels) == [
+        *("EN", "EN \u21bb1 confirmed", "EN \u21bb2 not judged", "ER", "SN \u21bb1 confirmed"),
+    ]
 
 
 def test_a_weak_cycle_is_not_marked() -> None:
     graph = LockGraph()
     graph.add_edge("A", "B", Way("SR", "x"))
     graph.add_edge("B", "A", Way("SR", "x"))
-    assert Marks(graph).edges == set()
-    assert RED not in graph_dot(graph, Marks(graph))
+    assert Marks(graph).edges == {}
+    assert not any(colour in graph_dot(graph, Marks(graph)) for colour in COLOURS.values())
+    assert RED in graph_dot(example(), Marks(example()))
 
 
 def test_the_picture_says_what_is_not_drawn() -> None:
     graph = example()
-    assert "4 lock classes, 5 orders; 1 more without any order are not drawn" in texts(
+    assert "4 lock classes, 6 orders; 1 more without any order are not drawn" in texts(
         graph_svg(graph, Marks(graph))
     )
     empty = LockGraph()
@@ -252,7 +271,96 @@ def test_an_edge_tells_where_it_is_known_from_and_not_endlessly() -> None:
 
 
 def test_a_large_graph_is_drawn_too() -> None:
-    graph = random_graph([(n, (n * 7 + k * 13) % 400) for n in range(400) for k in range(1, 6)])
+    graph = random_graph([(n, (n * 7 + k * 13) % 400) for n in range(400) for k in range(1, 4)])
     drawing = layout(graph, lambda _: SIZE)
     assert len(drawing.boxes) == 400
     assert len(drawing.routes) == len(graph.edges)
+
+
+def test_an_order_and_the_one_back_do_not_lie_on_each_other() -> None:
+    graph = random_graph([(0, 1), (1, 0), (1, 2), (0, 2), (2, 0)])
+    routes = {(r.held, r.taken): r.points for r in layout(graph, lambda _: SIZE).routes}
+    for held, taken in (("c0", "c1"), ("c0", "c2")):
+        forth, back = routes[held, taken], routes[taken, held][::-1]
+        assert len(forth) == len(back)
+        assert all(abs(one[1] - other[1]) >= 1 for one, other in zip(forth, back, strict=True))
+
+
+@pytest.mark.parametrize("width", [0.0, 150.0])
+def test_a_label_has_room_between_two_columns(width: float) -> None:
+    graph = random_graph([(0, 1)])
+    left, right = layout(graph, lambda _: SIZE, lambda _: width).boxes
+    assert right.x - left.x - SIZE[0] > width
+
+
+@given(EDGES)
+@settings(max_examples=60, deadline=None)
+def test_labels_cover_no_box_and_no_other_label(edges: list[tuple[int, int]]) -> None:
+    """Those of orders that are on no cycle: the others have to stand somewhere."""
+    graph = random_graph([(min(two), max(two)) for two in edges if two[0] != two[1]])
+    root = ET.fromstring(graph_svg(graph, Marks(graph)))
+    covered = [
+        tuple(float(rect.attrib[name]) for name in ("x", "y", "width", "height"))
+        for box in root.iter(f"{SVG}g")
+        for rect in box.findall(f"{SVG}rect")
+    ]
+    for text in root.iter(f"{SVG}text"):
+        if text.get("class") == "lg-label":
+            width = len(text.text or "") * LABEL_CHAR
+            left, top = float(text.attrib["x"]) - width / 2, float(text.attrib["y"]) - LABEL_LINE
+            here = (left + 1, top + 5, width - 2, LABEL_LINE - 4)
+            assert not any(_meet(here, other) for other in covered)
+            covered.append(here)
+
+
+def _meet(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return all(
+        one[at] < other[at] + other[at + 2] and other[at] < one[at] + one[at + 2] for at in (0, 1)
+    )
+
+
+@pytest.mark.parametrize("made", [example, hostile])
+def test_graphviz_takes_the_dot(made: Callable[[], LockGraph]) -> None:
+    program = graphviz()
+    graph = made()
+    less = graph.part([name for name in graph.classes if name != "event_mutex"])
+    for text in (graph_dot(graph, Marks(graph)), compared_dot(compare(graph, less))):
+        done = subprocess.run(
+            [program, "-Tsvg"],
+            input=text.encode("utf-8", "replace"),
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        said = {node.text for node in ET.fromstring(done.stdout).iter() if node.text}
+        for lock in graph.classes.values():
+            shown = class_lines(lock)[0].replace(" ", "\xa0")
+            assert any(shown in each.replace(" ", "\xa0") for each in said), shown
+
+
+def graphviz() -> str:
+    """Where Graphviz is; without it the test is skipped, unless LOCKWRIGHT_DOT names one."""
+    program = os.environ.get("LOCKWRIGHT_DOT") or shutil.which("dot")
+    if not program:
+        pytest.skip("no Graphviz here: install it, or set LOCKWRIGHT_DOT to its dot")
+    return program
+
+
+def test_the_same_graph_is_drawn_the_same_whatever_the_order_of_hashes() -> None:
+    program = (
+        "from tests.report.test_lockgraph_drawn import *; import hashlib;"
+        "graph = random_graph([(n, (n * 7 + k * 13) % 60) for n in range(60) for k in range(3)]);"
+        "print(hashlib.sha256(graph_svg(graph, Marks(graph)).encode()).hexdigest())"
+    )
+    root = Path(__file__).parents[2]
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=root,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": f"{root}/src:{root}"},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1

@@ -7,17 +7,12 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
-from lockwright.commands.graphing import (
-    FORMS,
-    STDIN,
-    content_of,
-    shortened,
-    standard_input,
-)
+from lockwright.commands.graph_forms import drawn, suffix_of
+from lockwright.commands.graphing import shortened
+from lockwright.commands.inputs import STDIN, content_of, standard_input
 from lockwright.commands.output import WIDTH, Output
 from lockwright.core.errors import UsageError
 from lockwright.core.location import Value
@@ -26,8 +21,6 @@ from lockwright.program.rebuilt_trial import DEADLOCK, NONE, OPEN, Trial, try_ou
 from lockwright.program.text import interleaving
 from lockwright.report.lines import folded
 from lockwright.report.lockgraph import LockGraph
-from lockwright.report.lockgraph.jsonform import graph_as_json
-from lockwright.report.lockgraph.marks import Marks
 from lockwright.report.lockgraph.sources import add_report
 from lockwright.report.read import Log, ParsedReport, read_bytes
 from lockwright.report.words import as_text, explain, kernel_of, story_of, title_of, visible
@@ -81,11 +74,7 @@ class Splatting:
         self.graph: Output | None = None
         self.suffix = ""
         if wanted.graph is not None:
-            self.suffix = Path(wanted.graph).suffix.lower()
-            if self.suffix not in FORMS:
-                raise UsageError(
-                    f"cannot write {wanted.graph!r}: its name must end in {', '.join(FORMS)}"
-                )
+            self.suffix = suffix_of(wanted.graph)
             self.graph = Output(wanted.graph)
 
     def collect(self, files: tuple[str, ...]) -> None:
@@ -122,12 +111,7 @@ class Splatting:
         graph = LockGraph()
         for case in self.cases:
             add_report(graph, case.place, case.report)
-        form = FORMS[self.suffix]
-        if form is None:
-            text = json.dumps(graph_as_json(graph), indent=1, sort_keys=True)
-        else:
-            text = form(graph, Marks(graph))
-        self.graph.say(text.rstrip("\n"))
+        self.graph.say(drawn(graph, self.suffix).rstrip("\n"))
         self.graph.close()
 
     def _write_programs(self) -> int:

@@ -5,6 +5,6 @@
 imported by the functions that need it.
 """
 
-from lockwright.report.lockgraph.graph import Edge, LockClass, LockGraph, Measure, Way
+from lockwright.report.lockgraph.graph import Edge, Judgement, LockClass, LockGraph, Measure, Way
 
-__all__ = ["Edge", "LockClass", "LockGraph", "Measure", "Way"]
+__all__ = ["Edge", "Judgement", "LockClass", "LockGraph", "Measure", "Way"]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,6 +46,23 @@ class Measure:
     what: str
     values: dict[str, float]
     points: tuple[tuple[str, int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What came of a deadlock that was predicted, or happened: its kind, as a finding has it, and
+    its classes; if they are a cycle, from any of them, in the cycle's order or against it.
+
+    `reality` is "confirmed", "refuted" or "open", `because` says why, and `token` replays the
+    deadlock in `scenario`; of one that is not confirmed, `scenario` is what was explored for it.
+    """
+
+    classes: tuple[str, ...]
+    kind: str
+    reality: str
+    because: str
+    token: str
+    scenario: str
 
 
 @dataclass(slots=True)
@@ -86,7 +103,8 @@ class LockGraph:
     """Classes by name and edges by (held, taken), both in the order in which they came.
 
     `sources` names what the graph was made of, `reported` those that are circular reports of a
-    kernel, `folded` how many edges lay between classes that folding took together.
+    kernel, `judgements` what came of cycles, `folded` how many edges lay between classes that
+    folding took together.
     Invariant: both ends of each edge are in `classes`.
     """
 
@@ -95,6 +113,7 @@ class LockGraph:
         self.edges: dict[tuple[str, str], Edge] = {}
         self.sources: list[str] = []
         self.reported: list[str] = []
+        self.judgements: list[Judgement] = []
         self.folded = 0
         self.numbers_folded = False
 
@@ -136,12 +155,19 @@ class LockGraph:
         if measure not in measures:
             measures.append(measure)
 
+    def add_judgement(self, judgement: Judgement) -> None:
+        """What came of a cycle."""
+        if judgement not in self.judgements:
+            self.judgements.append(judgement)
+
     def merge(self, other: LockGraph) -> None:
         """Take up all that another graph knows: the same name is the same class."""
         for source in other.sources:
             self.add_source(source, reported=source in other.reported)
         self.folded += other.folded
         self.numbers_folded = self.numbers_folded or other.numbers_folded
+        for judgement in other.judgements:
+            self.add_judgement(judgement)
         self._take(other.classes.values(), other.edges.values())
 
     def _take(self, classes: Iterable[LockClass], edges: Iterable[Edge]) -> None:
@@ -173,6 +199,10 @@ class LockGraph:
                 made.folded += 1
                 continue
             made._take((), (Edge(*ends, edge.ways),))
+        for judgement in self.judgements:
+            names = tuple(NUMBERED.sub("", name) for name in judgement.classes)
+            if len(set(names)) == len(judgement.classes):
+                made.add_judgement(replace(judgement, classes=names))
         return made
 
     def part(self, names: Iterable[str]) -> LockGraph:
@@ -181,6 +211,9 @@ class LockGraph:
         made = LockGraph()
         made.sources, made.reported = list(self.sources), list(self.reported)
         made.numbers_folded = self.numbers_folded
+        for judgement in self.judgements:
+            if wanted.issuperset(judgement.classes):
+                made.add_judgement(judgement)
         made._take(
             (lock for name, lock in self.classes.items() if name in wanted),
             (edge for ends, edge in self.edges.items() if wanted.issuperset(ends)),

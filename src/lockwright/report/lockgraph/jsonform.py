@@ -6,10 +6,12 @@ import math
 
 from lockwright.core.errors import UsageError
 from lockwright.core.location import Value
-from lockwright.report.lockgraph.graph import KINDS, LockClass, LockGraph, Measure, Way
+from lockwright.core.prediction import CONFIRMED, OPEN, REFUTED
+from lockwright.report.lockgraph.graph import KINDS, Judgement, LockClass, LockGraph, Measure, Way
 
 VERSION = 1
 FORMAT = "lock graph"
+REALITIES = (CONFIRMED, OPEN, REFUTED)
 
 
 def graph_as_json(graph: LockGraph) -> dict[str, Value]:
@@ -34,6 +36,7 @@ def graph_as_json(graph: LockGraph) -> dict[str, Value]:
             }
             for edge in graph.edges.values()
         ],
+        "judgements": [judgement_as_json(each) for each in graph.judgements],
     }
 
 
@@ -52,6 +55,18 @@ def class_as_json(lock: LockClass) -> dict[str, Value]:
             }
             for measure in lock.measures
         ],
+    }
+
+
+def judgement_as_json(judgement: Judgement) -> dict[str, Value]:
+    """What came of one cycle."""
+    return {
+        "classes": list(judgement.classes),
+        "kind": judgement.kind,
+        "reality": judgement.reality,
+        "because": judgement.because,
+        "token": judgement.token,
+        "scenario": judgement.scenario,
     }
 
 
@@ -76,6 +91,8 @@ def graph_from_json(data: Value) -> LockGraph:
             _read_class(graph, item)
         for item in data["edges"]:
             _read_edge(graph, item)
+        for item in data.get("judgements", ()):  # older ones have none
+            graph.add_judgement(_read_judgement(item))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise UsageError(f"malformed lock graph: {type(error).__name__}: {error}") from None
     return graph
@@ -105,6 +122,17 @@ def _read_edge(graph: LockGraph, item: Value) -> None:
         graph.add_edge(
             _text(item["held"]), _text(item["taken"]), Way(kind, _text(way["source"]), frames)
         )
+
+
+def _read_judgement(item: Value) -> Judgement:
+    reality = _text(item["reality"])
+    if reality not in REALITIES:
+        raise ValueError(f"{reality!r} is no reality of a cycle")
+    told = (_text(item[name]) for name in ("because", "token", "scenario"))
+    classes = tuple(map(_text, item["classes"]))
+    if not classes:
+        raise ValueError("a judgement on no class")
+    return Judgement(classes, _text(item["kind"]), reality, *told)
 
 
 def _number(value: Value) -> float:

@@ -2,29 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 
+from lockwright.core.prediction import CONFIRMED, OPEN, REFUTED
 from lockwright.report.lockgraph.graph import Edge, LockClass, LockGraph, plain
-from lockwright.report.lockgraph.search import Cycle, Strength, cycles
+from lockwright.report.lockgraph.judging import REPORTED, SAID, JudgedCycle, judged
+from lockwright.report.lockgraph.search import Strength
 
-RED = "#c1121f"
-GREY = "#4a4a4a"
+RED, AMBER, GREEN = "#b3201a", "#8a5a00", "#17663a"
+GREY = "#57606c"
+COLOURS = {CONFIRMED: RED, REPORTED: RED, OPEN: AMBER, "": AMBER, REFUTED: GREEN}
+"""Of a cycle, by what came of it: a deadlock, perhaps one, none that was found."""
+WORST = (CONFIRMED, REPORTED, OPEN, "", REFUTED)
 NAME_MAX = 44
 SOURCES_SHOWN = 4
+CYCLE = "\u21bb"
+GONE, NEW, CHANGED = "gone", "new", "changed"
+SIGNS = {GONE: "\u2212", NEW: "+", CHANGED: "~"}
 
 
 class Marks:
-    """The classes and edges of a graph that lie on a strong or possible cycle."""
+    """The cycles of a graph that may be a deadlock, with numbers, from 1 if none are given, and
+    what lies on them.
 
-    def __init__(self, graph: LockGraph, found: Sequence[Cycle] | None = None) -> None:
-        listed = cycles(graph) if found is None else found
-        self.edges: set[tuple[str, str]] = set()
-        self.classes: set[str] = set()
-        for cycle in listed:
-            if cycle.strength is not Strength.WEAK:
-                self.edges.update(pairwise((*cycle.classes, cycle.classes[0])))
-                self.classes.update(cycle.classes)
+    `edges` and `classes` have the worst reality of their cycles, `numbers` the cycles' numbers;
+    `changes` says of a class by its name, and of an edge by its ends, what a comparison found;
+    `texts` has what an edge shows instead of its kinds.
+    """
+
+    def __init__(
+        self,
+        graph: LockGraph,
+        found: Sequence[JudgedCycle] | None = None,
+        changes: Mapping[str | tuple[str, str], str] | None = None,
+        numbers: Sequence[int] | None = None,
+    ) -> None:
+        self.cycles = judged(graph) if found is None else list(found)
+        self.changes = dict(changes or {})
+        self.texts: dict[tuple[str, str], str] = {}
+        self.edges: dict[tuple[str, str], str] = {}
+        self.classes: dict[str, str] = {}
+        self.numbers: dict[tuple[str, str], list[int]] = {}
+        for at, each in enumerate(self.cycles):
+            number = numbers[at] if numbers is not None else at + 1
+            if each.cycle.strength is Strength.WEAK:
+                continue
+            for ends in each.edges:
+                self.edges[ends] = _worse(self.edges.get(ends), each.reality)
+                self.classes[ends[0]] = _worse(self.classes.get(ends[0]), each.reality)
+                self.numbers.setdefault(ends, []).append(number)
+
+    def label(self, edge: Edge) -> str:
+        """What stands at an edge: what a comparison found, its kinds as far as they are known, and
+        its cycles."""
+        ends = edge.held, edge.taken
+        kinds = self.texts.get(ends) or " ".join(kind for kind in edge.kinds if kind != "??")
+        if ends in self.changes:
+            kinds = f"{SIGNS[self.changes[ends]]} {kinds}".strip()
+        if ends not in self.numbers:
+            return kinds
+        numbers = ",".join(map(str, self.numbers[ends][:3]))
+        more = ",..." if len(self.numbers[ends]) > 3 else ""
+        reality = self.edges[ends] or SAID[""]
+        return f"{kinds} {CYCLE}{numbers}{more} {reality}".strip()
+
+
+def _worse(one: str | None, other: str) -> str:
+    return other if one is None else min(one, other, key=WORST.index)
 
 
 def class_lines(lock: LockClass) -> list[str]:

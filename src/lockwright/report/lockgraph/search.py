@@ -82,7 +82,10 @@ class Path:
 
 def cycles(graph: LockGraph, most: int | None = None) -> list[Cycle]:
     """The cycles of a graph, `most` at most; those that are certain first, the weak ones last."""
-    return list(_limited(_cycles(graph), most))
+    found = list(_limited(_cycles(graph), most))
+    ranks = {strength: rank for rank, strength in enumerate(Strength)}
+    # a search among possible cycles may come upon a certain one
+    return sorted(found, key=lambda cycle: ranks[cycle.strength])
 
 
 def _limited(found: Iterator[Cycle], most: int | None) -> Iterator[Cycle]:
@@ -102,7 +105,7 @@ def _cycles(graph: LockGraph) -> Iterator[Cycle]:
         for component in components:
             for cycle in _strong_cycles(component, strength, covered):
                 answered.add(next(iter(component)))
-                yield _judged(graph, _turned(cycle, place), strength)
+                yield cycle_of(graph, _turned(cycle, place))
     for component in components:
         if next(iter(component)) not in answered:
             weak = _turned(shortest_cycle(component), place)
@@ -248,6 +251,20 @@ def _edges(names: Sequence[str]) -> list[tuple[str, str]]:
     return list(zip(names, (*names[1:], names[0]), strict=True))
 
 
+def cycle_of(graph: LockGraph, names: tuple[str, ...]) -> Cycle:
+    """The cycle of these classes: edges of the graph lead from each to the next."""
+    kinds, weak = best_kinds([graph.edges[ends] for ends in _edges(names)], closed=True)
+    return _judged(graph, names, _strength_of((*kinds, kinds[0]), weak))
+
+
+def _strength_of(kinds: Sequence[str], weak: Sequence[int]) -> Strength:
+    """What a walk with these kinds proves, of which these joints are weak."""
+    if weak:
+        return Strength.WEAK
+    uncertain = any(may_be for _, may_be in (joint(*two) for two in pairwise(kinds)))
+    return Strength.POSSIBLE if uncertain else Strength.STRONG
+
+
 def _judged(graph: LockGraph, names: tuple[str, ...], strength: Strength) -> Cycle:
     """A cycle from its classes: the kinds that serve best, and who reported it."""
     edges = [graph.edges[ends] for ends in _edges(names)]
@@ -357,7 +374,5 @@ def _walk(graph: networkx.DiGraph, start: Node, ends: Sequence[Node]) -> tuple[N
 def _path(graph: LockGraph, names: Sequence[str]) -> Path:
     edges = [graph.edges[ends] for ends in pairwise(names)]
     kinds, weak = best_kinds(edges, closed=False)
-    joints = [joint(*two) for two in pairwise(kinds)]
-    uncertain = any(may_be for _, may_be in joints)
-    strength = Strength.WEAK if weak else Strength.POSSIBLE if uncertain else Strength.STRONG
-    return Path(tuple(names), kinds, strength, tuple(edges[at].taken for at in weak))
+    at = tuple(edges[at].taken for at in weak)
+    return Path(tuple(names), kinds, _strength_of(kinds, weak), at)

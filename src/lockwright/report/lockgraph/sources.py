@@ -1,7 +1,8 @@
 """Everything that a lock graph can be made of.
 
     Collection     a graph that is filled from several texts, each of any kind
-    add_result     the lock graph of an exploration
+    graph_of       explorations together, with what came of their predictions
+    add_result     the lock graph of one
     add_edges      what a validator saw
     add_report     a kernel report that was read
     add_dump       /proc/lockdep, lockdep_chains and lock_stat
@@ -17,10 +18,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lockwright.core.errors import UsageError
 from lockwright.core.location import Value
+from lockwright.core.prediction import Prediction
+from lockwright.core.result import Result
 from lockwright.lockdep.reports import EdgeSeen
 from lockwright.report.lockgraph.graph import KINDS, NUMBERED, UNKNOWN, LockGraph, Measure, Way
 from lockwright.report.lockgraph.graphml import graph_from_graphml
 from lockwright.report.lockgraph.jsonform import FORMAT, graph_from_json
+from lockwright.report.lockgraph.judging import (
+    add_findings,
+    add_findings_json,
+    add_predictions,
+    add_predictions_json,
+)
 from lockwright.report.read import read
 from lockwright.report.read.dump import Dump, StatEntry, implied_edges
 from lockwright.report.read.parsed import ParsedFrame, ParsedLock, ParsedReport
@@ -124,13 +133,30 @@ def add_json(graph: LockGraph, source: str, data: Value) -> None:
         results = data.get("results", [data])
         if isinstance(results, list) and results and all(map(_is_result, results)):
             for result in results:
-                add_result(graph, str(result.get("scenario", source)), result["lock_graph"])
+                name = str(result.get("scenario", source))
+                add_result(graph, name, result["lock_graph"])
+                add_findings_json(graph, name, result.get("findings", ()))
+            add_predictions_json(graph, data.get("predictions", ()))
             return
     elif isinstance(data, list) and data and all(map(_is_report, data)):
         for number, item in enumerate(data, 1):
             add_report_json(graph, f"{source}:{number}", item)
         return
     raise UsageError("this JSON holds no lock graph, no result with one and no list of reports")
+
+
+def graph_of(results: Iterable[Result], predictions: Iterable[Prediction]) -> LockGraph:
+    """The lock graph of explorations together, and what came of its cycles.
+
+    Raises UsageError for results that are malformed.
+    """
+    graph = LockGraph()
+    for result in results:
+        if result.lock_graph:
+            add_result(graph, result.scenario, result.lock_graph)
+        add_findings(graph, result.scenario, result.findings)
+    add_predictions(graph, predictions)
+    return graph
 
 
 def _is_result(item: Value) -> bool:

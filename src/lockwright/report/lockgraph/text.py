@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from lockwright.core.location import Value
 from lockwright.report.columns import counted
-from lockwright.report.lines import folded
-from lockwright.report.lockgraph.graph import LockGraph, plain
+from lockwright.report.lines import folded, replay_line
+from lockwright.report.lockgraph.graph import Judgement, LockGraph, plain
+from lockwright.report.lockgraph.jsonform import judgement_as_json
+from lockwright.report.lockgraph.judging import REPORTED, JudgedCycle
+from lockwright.report.lockgraph.judging import SAID as CAME_OF_IT
 from lockwright.report.lockgraph.marks import contentions, state_text
 from lockwright.report.lockgraph.search import Cycle, Path, Strength
 
 FRAMES_SHOWN = 8
+SCENARIOS_SHOWN = 3
 SAID = {
     Strength.STRONG: "a strong cycle",
     Strength.POSSIBLE: "a possible cycle",
@@ -41,10 +45,10 @@ def _classes(count: int) -> str:
     return f"{count} lock class" + ("" if count == 1 else "es")
 
 
-def notes(graph: LockGraph, found: Sequence[Cycle]) -> list[str]:
-    """What a reader has to know to judge what is shown."""
+def notes(graph: LockGraph, found: Iterable[Cycle | Path]) -> list[str]:
+    """What a reader has to know to judge the cycles and paths that are shown."""
     said = []
-    if any("?" in kind for cycle in found for kind in cycle.kinds):
+    if any("?" in kind for each in found for kind in each.kinds):
         said.append(UNKNOWN_SAID)
     if graph.numbers_folded:
         said.append(FOLDED_SAID)
@@ -57,16 +61,51 @@ def notes(graph: LockGraph, found: Sequence[Cycle]) -> list[str]:
     return said
 
 
-def cycle_text(graph: LockGraph, cycle: Cycle, number: int, width: int) -> str:
-    """One cycle: what it is, then each edge with where it was made."""
+def cycle_text(graph: LockGraph, judged: JudgedCycle, number: int, width: int) -> str:
+    """One cycle: what it is, what came of it, then each edge with where it was made."""
+    cycle = judged.cycle
     head = f"cycle {number}: {SAID[cycle.strength]} of {_classes(len(cycle.classes))}"
     if cycle.reported:
         head += f", as a kernel reported ({', '.join(map(plain, cycle.reported[:3]))})"
+    if cycle.strength is not Strength.WEAK and judged.reality not in ("", REPORTED):
+        head += f": {CAME_OF_IT[judged.reality]}"
     lines = folded(head, width)
+    lines += judgement_lines(judged.by, width)
     for ends, kind in zip(pairwise((*cycle.classes, cycle.classes[0])), cycle.kinds, strict=True):
         lines += _step(graph, ends, kind)
     lines += weak_lines(cycle.weak_at, width)
     return "\n".join(lines)
+
+
+def judgement_lines(by: Sequence[Judgement], width: int) -> list[str]:
+    """Who says what came of a cycle: the one that decides, and how many others say what."""
+    if not by:
+        return []
+    first = by[0]
+    lines = folded(f"  {first.reality} in {plain(first.scenario)}: {plain(first.because)}", width)
+    if first.token:
+        lines.append(f"  {replay_line(plain(first.token))}")
+    for reality in dict.fromkeys(each.reality for each in by):
+        names = _named(by, reality)
+        if reality == first.reality:
+            names.remove(plain(first.scenario))
+        if names:
+            said = f"  {reality} in {', '.join(names[:SCENARIOS_SHOWN])}"
+            said = said if reality != first.reality else said.replace("  ", "  also ", 1)
+            more = len(names) - SCENARIOS_SHOWN
+            lines += folded(f"{said} and {more} more" if more > 0 else said, width)
+    return lines
+
+
+def _named(by: Sequence[Judgement], reality: str) -> list[str]:
+    return list(dict.fromkeys(plain(each.scenario) for each in by if each.reality == reality))
+
+
+def elsewhere_text(judgement: Judgement, width: int) -> str:
+    """What is said of classes that are no cycle of orders."""
+    names = ", ".join(map(plain, judgement.classes))
+    head = f"{plain(judgement.kind)} of {names}: {judgement.reality}"
+    return "\n".join([*folded(head, width), *judgement_lines([judgement], width)])
 
 
 def weak_lines(weak_at: Sequence[str], width: int) -> list[str]:
@@ -117,14 +156,17 @@ def listing(graph: LockGraph) -> Iterator[str]:
         yield from after[name]
 
 
-def cycle_as_json(cycle: Cycle) -> dict[str, Value]:
-    """A cycle for machines."""
+def cycle_as_json(judged: JudgedCycle) -> dict[str, Value]:
+    """A cycle for machines; `reality` is null if nobody judged it."""
+    cycle = judged.cycle
     return {
         "classes": list(cycle.classes),
         "kinds": list(cycle.kinds),
         "strength": cycle.strength.value,
         "weak_at": list(cycle.weak_at),
         "reported": list(cycle.reported),
+        "reality": judged.reality or None,
+        "judgements": [judgement_as_json(each) for each in judged.by],
     }
 
 
