@@ -74,3 +74,20 @@ def check(example: Shown, where: Path) -> str:
         got = "\n".join(lines)
         assert says(lines, wanted), f"$ {example.command}\nexpected:\n{wanted}\ngot:\n{got}"
     return "\n".join(lines)
+
+
+def follow(page: Path, where: Path, most: int) -> int:
+    """Do what the page says, up to so many commands; returns how many there were."""
+    commands = 0
+    for match in BLOCK.finditer(page.read_text(encoding="utf-8")):
+        language, body = match["language"], match["body"]
+        if language == "toml":
+            name = body.partition("\n")[0].removeprefix("# ")
+            (where / name).write_text(body, encoding="utf-8")
+        for example in shown_in(body) if language == "console" else ():
+            commands += 1
+            if example.command.startswith("cd "):
+                where /= example.command.removeprefix("cd ")
+            elif commands <= most:
+                check(example, where)
+    return commands

@@ -14,6 +14,7 @@ from lockwright.commands.listing import listing
 from lockwright.commands.new import new
 from lockwright.commands.program import program
 from lockwright.commands.replay import replay
+from lockwright.commands.report import report
 from lockwright.commands.running import print_anything, run_command
 from lockwright.commands.splat import splat
 
@@ -28,7 +29,7 @@ def commands() -> None:
     """
 
 
-for command in (listing, check, replay, program, splat, graph, campaign, new):
+for command in (listing, check, replay, program, splat, graph, campaign, report, new):
     commands.add_command(command)
 
 

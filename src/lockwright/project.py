@@ -116,14 +116,25 @@ def load_project(root: Path) -> Project:
             _register_calls(module, calls)
     if not scenarios and not calls:
         raise UsageError(f"this project has no scenario: {', '.join(names)} define none")
-    if "sources" in table:
-        sources = _strings(table, "sources")
-        for source in sources:
-            if not (root / source).exists():
-                raise UsageError(f"{CONFIG}: [tool.lockwright] sources: there is no {source!r}")
-    else:
-        sources = [*(name.partition(".")[0] for name in names), "model", "invariants"]
-    return Project(scenarios, version_of(root, sources), calls)
+    return Project(scenarios, version_of(root, _sources(root, table)), calls)
+
+
+def version_here(root: Path) -> str:
+    """The version of the model of the project at `root`, of which nothing is imported.  Raises
+    UsageError if there is no project."""
+    return version_of(root, _sources(root, _table(root / CONFIG)))
+
+
+def _sources(root: Path, table: dict[str, object]) -> list[str]:
+    """What makes the version: directories and modules.  Raises UsageError for one that lacks."""
+    if "sources" not in table:
+        names = _strings(table, "scenarios")
+        return [*(name.partition(".")[0] for name in names), "model", "invariants"]
+    sources = _strings(table, "sources")
+    for source in sources:
+        if not (root / source).exists():
+            raise UsageError(f"{CONFIG}: [tool.lockwright] sources: there is no {source!r}")
+    return sources
 
 
 def version_of(root: Path, sources: Sequence[str]) -> str:

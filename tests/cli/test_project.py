@@ -22,7 +22,7 @@ def test_the_version_is_printed(tmp_path: Path) -> None:
 def test_help_names_every_command(tmp_path: Path) -> None:
     done = lockwright_in(tmp_path, "--help")
     assert done.status == 0
-    for command in ("list", "check", "replay", "program", "new"):
+    for command in ("list", "check", "replay", "program", "report", "new"):
         assert f"\n  {command} " in done.out
 
 

@@ -39,9 +39,13 @@ def check(project: Path, *arguments: str) -> Done:
     return lockwright_in(project, "check", *arguments)
 
 
-def test_a_row_for_each_scope_and_each_finding_once(bank: Path) -> None:
-    done = check(bank, "bank/pair", "bank/fine", *SMALL)
+def test_a_row_for_each_scope_and_each_finding_once(bank: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    done = check(bank, "bank/pair", "bank/fine", *SMALL, "--report", str(report))
     assert done.status == 1
+    text = report.read_text(encoding="utf-8")
+    assert 'tests="2" failures="1" errors="0"' in text
+    assert "in 1 program, the smallest: bank/pair:calls(ab|ba)" in text
     said, _, table = done.out.partition("\nscope  ")
     assert said.startswith("bank/pair tasks=2,operations=1\nfinding 1 of 2: deadlock\n")
     assert said.count("\nin 1 program, the smallest: bank/pair:calls(ab|ba)\n") == 2

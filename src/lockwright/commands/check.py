@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -19,7 +19,9 @@ from lockwright.commands.keeping import Interrupts, Keeper, checkpoint_path, loa
 from lockwright.commands.output import FORMATS, Output
 from lockwright.commands.predicting import predicted, predicting, print_predictions
 from lockwright.commands.progress import Meter, tell_result
+from lockwright.commands.reports import Reports, reporting
 from lockwright.commands.scoping import Wanted, check_scopes, scoping
+from lockwright.commands.sources import Gathered
 from lockwright.core.errors import LockwrightError, UsageError
 from lockwright.core.event import value_text
 from lockwright.core.prediction import CONFIRMED, OPEN, Prediction
@@ -29,6 +31,8 @@ from lockwright.fault_sites import check_fails
 from lockwright.kernel.storebuffer import MEMORY
 from lockwright.options import Options
 from lockwright.project import load_project
+from lockwright.report.assumptions import assumption_lines
+from lockwright.report.document import Failure
 from lockwright.report.findings import finding_text, folded, repeated_text
 from lockwright.report.goals import goal_lines
 from lockwright.report.table import Row, incomplete, legend, row_of, table
@@ -74,6 +78,7 @@ WORST_FIRST = (INTERRUPTED, 4, 2, 1, 3, 0)
 @predicting
 @click.option("--format", "fmt", type=FORMATS, default="text", show_default=True)
 @click.option("-o", "--output", metavar="FILE", help="Write the result there.")
+@reporting
 @click.option("--quiet", is_flag=True, help="Print the table only, and no progress.")
 def check(
     targets: tuple[str, ...],
@@ -88,6 +93,7 @@ def check(
     predict_most: int,
     fmt: str,
     output: str | None,
+    reports: tuple[str, ...],
     quiet: bool,
 ) -> int:
     """Explore scenarios and say what breaks.
@@ -108,6 +114,9 @@ def check(
     many tasks and calls a task, and a finding is reported for the smallest program that shows it.
     --executions bounds each program then, --seconds all together; nothing is predicted beyond.
 
+    With --report FILE a report is written beside what is printed: what `lockwright report` makes of
+    the result.  It does not change the exit status.
+
     Exit status: 0 nothing broken and complete, 1 a rule was broken or a predicted deadlock
     confirmed, 2 usage or input error, 3 nothing broken but the bound was reached first, 4 internal
     error or a model that is not deterministic.
@@ -115,11 +124,11 @@ def check(
     given = parameters_of(parameters)
     if memory is not None:
         given["memory"] = memory
-    out = Output(output)
+    out, wanted_reports = Output(output), Reports(reports, output, checkpoint, resume)
     with redirect_stdout(sys.stderr):
         wanted = Wanted(scope, targets, given, checkpoint, every, resume)
         if wanted.any:
-            return check_scopes(wanted, asked, out, fmt=fmt, quiet=quiet)
+            return check_scopes(wanted, asked, out, wanted_reports, fmt=fmt, quiet=quiet)
         path = checkpoint_path(checkpoint, resume)
         saved = load_checkpoint(resume) if resume is not None else None
         project = load_project(Path.cwd())
@@ -142,7 +151,8 @@ def check(
             out.json(checking.as_json())
         else:
             checking.conclude()
-    out.close()
+        out.close()
+        wanted_reports.write(checking.gathered())
     return checking.status
 
 
@@ -174,14 +184,6 @@ def parameters_of(pairs: tuple[str, ...]) -> dict[str, str]:
             )
         given[name] = value
     return given
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A scenario that could not be judged."""
-
-    scenario: str
-    error: str
 
 
 def listener(
@@ -270,6 +272,10 @@ class Checking:
             data["predictions"] = [prediction.as_json() for prediction in self.predictions]
         return data
 
+    def gathered(self) -> Gathered:
+        """The same for a report."""
+        return Gathered(self.results, self.failures, self.predictions or [])
+
     def conclude(self) -> None:
         """Print the table, and what a green row does not show."""
         out = self.out
@@ -278,22 +284,10 @@ class Checking:
             out.say()
             out.say("\n".join(folded(said, out.width)))
         print_predictions(out, self.predictions or [], quiet=self.quiet)
-        green = [result for result in self.results if not result.findings]
-        if not green or self.quiet:
-            return
-        shared = [
-            said for said in green[0].assumptions if all(said in r.assumptions for r in green)
-        ]
-        own = [
-            f"{result.scenario}: {said}"
-            for result in green
-            for said in result.assumptions
-            if said not in shared
-        ]
-        out.say()
-        out.say("Where nothing broke, this was assumed:")
-        for said in (*shared, *own):
-            out.say("\n".join(folded(f"- {said}", out.width)))
+        lines = [] if self.quiet else assumption_lines(self.results, out.width)
+        if lines:
+            out.say()
+            out.say("\n".join(lines))
 
     def _keep(self, result: Result, seconds: float) -> None:
         self.results.append(result)

@@ -12,8 +12,13 @@ from lockwright.core.errors import UsageError
 
 def replace_file(path: Path, text: str) -> None:
     """Write a file so that it is never seen half written.  Raises UsageError."""
+    replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """The same for what is no text."""
     try:
-        _replace(path, text)
+        _replace(path, content)
     except OSError as error:
         raise _unwritable(path, error) from None
 
@@ -35,17 +40,17 @@ def try_file(path: Path) -> None:
         raise _unwritable(path, error) from None
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, content: bytes) -> None:
     if _special(path):
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content)
         return
     target = path.resolve()
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())  # else a crash of the machine may leave the new name empty
         temporary.chmod(mode)

@@ -15,7 +15,9 @@ from lockwright.commands.exploring import EXECUTIONS_DEFAULT, Asked
 from lockwright.commands.keeping import Interrupts, checkpoint_path
 from lockwright.commands.ledger import Ledger
 from lockwright.commands.output import Output
+from lockwright.commands.reports import Reports
 from lockwright.commands.scopemeter import ScopeMeter
+from lockwright.commands.sources import Gathered, add_scope
 from lockwright.core.errors import UsageError
 from lockwright.core.event import value_text
 from lockwright.core.schedule import Choice
@@ -65,7 +67,9 @@ class Wanted:
             return False  # which is told when it is read as a checkpoint
 
 
-def check_scopes(wanted: Wanted, asked: Asked, out: Output, *, fmt: str, quiet: bool) -> int:
+def check_scopes(
+    wanted: Wanted, asked: Asked, out: Output, reports: Reports, *, fmt: str, quiet: bool
+) -> int:
     """Explore what is wanted, print what breaks, then the table; gives the exit status."""
     if asked.options.coverage:
         raise UsageError("--coverage is of scenarios, and not of scopes")
@@ -105,6 +109,10 @@ def check_scopes(wanted: Wanted, asked: Asked, out: Output, *, fmt: str, quiet: 
     else:
         scoped.conclude()
     out.close()
+    gathered = Gathered()
+    for result in scoped.results if reports.targets else ():
+        add_scope(gathered, result.as_json())
+    reports.write(gathered)
     return scoped.status
 
 

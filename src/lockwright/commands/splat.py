@@ -22,7 +22,7 @@ EXECUTIONS, SECONDS = 20_000, 5.0
     "--graph",
     "graph_file",
     metavar="FILE",
-    help="Draw or write the lock graph of all reports: .svg, .dot, .graphml or .json.",
+    help="Draw or write the lock graph of all reports: .svg, .html, .dot, .graphml, .json.",
 )
 @click.option(
     "--explore/--no-explore",

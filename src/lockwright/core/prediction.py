@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from lockwright.core.finding import Finding
+
 CONFIRMED, REFUTED, OPEN = "confirmed", "refuted", "open"
 
 
@@ -28,6 +30,11 @@ class Attempt:
             "outcome": self.outcome,
         }
 
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Attempt:
+        """Read what `as_json` wrote.  Raises KeyError or TypeError."""
+        return cls(data["scenario"], data["executions"], data["outcome"])
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -46,6 +53,12 @@ class Link:
         """The stable JSON form."""
         by = [{"scenario": scenario, "task": task} for scenario, task in self.by]
         return {"held": self.held, "new": self.new, "how": self.how, "by": by}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Link:
+        """Read what `as_json` wrote.  Raises KeyError or TypeError."""
+        by = tuple((each["scenario"], each["task"]) for each in data["by"])
+        return cls(data["held"], data["new"], data["how"], by)
 
 
 @dataclass(slots=True)
@@ -90,3 +103,15 @@ class Prediction:
             "text": self.text,
             "deadlock": None if self.deadlock is None else self.deadlock.as_json(),
         }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Prediction:
+        """Read what `as_json` wrote.  Raises KeyError, TypeError or ValueError."""
+        fields = dict(data)
+        for name in ("scenarios", "classes", "seen_in"):
+            fields[name] = tuple(data[name])
+        fields["links"] = tuple(map(Link.from_json, data["links"]))
+        fields["attempts"] = list(map(Attempt.from_json, data["attempts"]))
+        if data["deadlock"] is not None:
+            fields["deadlock"] = Finding.from_json(data["deadlock"])
+        return cls(**fields)

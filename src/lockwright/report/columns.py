@@ -53,10 +53,10 @@ def columns(
     if not events:
         return ""
     whole = events if whole is None else whole
-    whole = _together(whole, whole)
+    whole = together(whole, whole)
     shown = {event.task for event in whole if _happened(event)}
     heads = {task: head for task, head in heads_of(whole).items() if task in shown}
-    events = _together(events, whole)
+    events = together(events, whole)
     rows = rows_of([event for event in events if event.step >= 0])
     last = [event for event in events if event.step < 0]
     step = max(len("step"), *(len(row.label) for row in rows)) if rows else len("step")
@@ -66,7 +66,7 @@ def columns(
     return "\n".join(_table(heads, rows, last, [step, *widths]))
 
 
-def _together(events: Sequence[Event], whole: Sequence[Event]) -> list[Event]:
+def together(events: Sequence[Event], whole: Sequence[Event]) -> list[Event]:
     """The stores that one task's buffer flushes stand in one column, though each is a task."""
     first: dict[str, int] = {}
     for event in whole:
@@ -99,24 +99,31 @@ def heads_of(events: Sequence[Event]) -> dict[int, str]:
 def rows_of(events: Sequence[Event]) -> list[Row]:
     """The steps, runs of the same operation joined."""
     rows: list[Row] = []
-    events = [event for event in events if _happened(event)]
     functions: dict[int, str] = {}
-    at = 0
-    while at < len(events):
-        first = events[at]
-        end = at + 1
-        while end < len(events) and _same(first, events[end]):
-            end += 1
-        label = str(first.step) if end == at + 1 else f"{first.step}-{events[end - 1].step}"
+    for run in runs_of(events):
+        first, last = run[0], run[-1]
+        label = str(first.step) if len(run) == 1 else f"{first.step}-{last.step}"
         text = f"{first.text} = {first.result}" if first.result else first.text
-        if end > at + 1:
-            text += f" x{end - at}"
+        if len(run) > 1:
+            text += f" x{len(run)}"
         function = first.chain[0].function if first.chain else ""
         changed = function != functions.get(first.task, "")
         functions[first.task] = function
         rows.append(Row(label, first.task, function if changed else "", text))
-        at = end
     return rows
+
+
+def runs_of(events: Sequence[Event]) -> list[list[Event]]:
+    """The events, runs of the same operation together; without the interrupts that did not come."""
+    runs: list[list[Event]] = []
+    for event in events:
+        if not _happened(event):
+            continue
+        if runs and _same(runs[-1][0], event):
+            runs[-1].append(event)
+        else:
+            runs.append([event])
+    return runs
 
 
 def _same(event: Event, other: Event) -> bool:

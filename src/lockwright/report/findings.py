@@ -19,6 +19,7 @@ __all__ = [
     "reality_lines",
     "repeated_text",
     "replay_line",
+    "replays",
 ]
 
 PROOF = "; replay "
@@ -40,8 +41,7 @@ def finding_text(finding: Finding, width: int = WIDTH, *, shown: int = 0) -> str
     if finding.preemptions >= 0:
         parts.append("\n".join(folded(price_text(finding), width)))
     proof = _proof(finding)
-    if finding.token and finding.token != proof:
-        parts.append(replay_line(finding.token, "this run" if proof else "replay"))
+    parts += [replay_line(token, said) for said, token in replays(finding) if token != proof]
     if beside := nearest_text(finding, width):
         parts.append(beside)
     return "\n\n".join(parts)
@@ -79,9 +79,18 @@ def reality_lines(finding: Finding, width: int = WIDTH) -> list[str]:
     """Whether a predicted deadlock happens, and why; the proof's token stays in one piece."""
     lines = folded(f"{finding.reality}: {finding.because.partition(PROOF)[0]}", width)
     proof = _proof(finding)
-    if not proof:
-        return lines
-    return [*lines, replay_line(proof, "the deadlock" if proof != finding.token else "replay")]
+    return lines + [replay_line(token, said) for said, token in replays(finding) if token == proof]
+
+
+def replays(finding: Finding) -> list[tuple[str, str]]:
+    """What can be replayed, and its token: the deadlock that proves the finding, the run itself."""
+    proof = _proof(finding)
+    said = []
+    if proof:
+        said.append(("the deadlock" if proof != finding.token else "replay", proof))
+    if finding.token and finding.token != proof:
+        said.append(("this run" if proof else "replay", finding.token))
+    return said
 
 
 def _proof(finding: Finding) -> str:
