@@ -11,11 +11,12 @@ Before, the executions are those until the bug was seen; after, all that there a
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from reports.running import run, written
+from reports.running import run, spread, written
 from stress.corpus import ENTRIES
 from stress.corpus.a import TITLES
 from stress.corpus.entry import (
@@ -49,6 +50,8 @@ SHORT_HEADS = ("bug", "design", "before", "executions", "after", "executions", "
 SHORT_RIGHT = (3, 5, 6)
 STILL_THERE_HEADS = ("bug", "what", "where", "verdict", "executions")
 STILL_THERE_RIGHT = (4,)
+BAR = re.compile(r"(?<!\\)\|")
+"""What stands between two cells; a bar in one has a backslash before it."""
 NOT_MODELLED_HEADS = ("bug", "what", "why no model shows it")
 
 
@@ -186,12 +189,7 @@ def row_of(entry: Entry, before: Judged, after: Judged) -> Row:
 
 def explored(jobs: int) -> Iterator[Row]:
     """The rows of all entries, in order, by so many processes."""
-    numbers = range(len(modelled()))
-    if jobs == 1:
-        yield from map(judge, numbers)
-        return
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        yield from pool.imap(judge, numbers)
+    yield from spread(judge, range(len(modelled())), jobs)
 
 
 def explored_still_there() -> list[Kept]:
@@ -219,15 +217,16 @@ def markdown(rows: Iterable[Row], kept: Sequence[Kept] = ()) -> str:
         "",
         "## Without a scenario",
         "",
-        *_lines(NOT_MODELLED_HEADS, [_reason(entry) for entry in not_modelled()]),
+        *_lines(NOT_MODELLED_HEADS, reasons()),
         "",
         conclusion(rows, kept),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _reason(entry: NotModelled) -> tuple[str, str, str]:
-    return entry.id, titles()[entry.id], entry.reason
+def reasons() -> list[tuple[str, str, str]]:
+    """The bugs that no model shows, as cells of a table."""
+    return [(entry.id, titles()[entry.id], entry.reason) for entry in not_modelled()]
 
 
 def _lines(
@@ -239,6 +238,20 @@ def _lines(
 
 def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def rows_in(text: str, heads: Sequence[str]) -> list[tuple[str, ...]]:
+    """The cells of the rows of a table that `markdown` wrote, by its heads; none if it is not
+    there."""
+    lines = text.splitlines()
+    if _line(heads) not in lines:
+        return []
+    below = lines[lines.index(_line(heads)) + 2 :]
+    return [_cells(line) for line in takewhile(bool, below)]
+
+
+def _cells(line: str) -> tuple[str, ...]:
+    return tuple(cell.strip().replace("\\|", "|") for cell in BAR.split(line)[1:-1])
 
 
 def without_seconds(text: str) -> list[str]:
@@ -288,11 +301,11 @@ def printed(rows: Sequence[Row], console: Console, kept: Sequence[Kept] = ()) ->
         for one in kept:
             left.add_row(*one.cells())
         console.print(left)
-    reasons = Table(*NOT_MODELLED_HEADS)
-    for entry in not_modelled():
-        reasons.add_row(*_reason(entry))
-    if reasons.row_count:
-        console.print(reasons)
+    without = Table(*NOT_MODELLED_HEADS)
+    for cells in reasons():
+        without.add_row(*cells)
+    if without.row_count:
+        console.print(without)
     console.print(conclusion(rows, kept))
 
 

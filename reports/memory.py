@@ -1,14 +1,17 @@
 """How much memory each design takes for the trees of the mails, idle and used.
 
 `python -m reports.memory` builds the trees in the model, with each design's own functions, walks
-all of them, drops the caches, and counts (`invariants/memory.py`).
+all of them, drops the caches, and counts (`invariants/memory.py`).  With `--write` it makes
+`reports/baselines/memory.json` anew, which the project's own report shows.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,8 +29,13 @@ from model.vfs.objects import FileOperations
 from model.vfs.readdir import __x64_sys_getdents64
 from model.vfs.reclaim import drop_caches
 from model.vfs.syscalls import __do_sys_newfstatat, __x64_sys_close, __x64_sys_openat
-from reports.running import run
+from reports.running import run, table_in, written
 from stress.scenarios.designs import DESIGNS
+
+BASELINE = Path(__file__).parent / "baselines" / "memory.json"
+
+Figures = dict[str, dict[str, list[str]]]
+"""By tree and design, the cells of `HEADER` but for the first."""
 
 TOP_FILES = ("enable", "header_page", "header_event")
 SYSTEM_FILES = ("filter", "enable")
@@ -36,6 +44,8 @@ MORE_FILES = ("hist_debug", "inject")
 """Of which the tracing core here has nothing but their place in the directory."""
 FILES = len(EVENT_FILES) + len(MORE_FILES)
 MEGA = 1_000_000
+STEPS_MAX = 10_000_000
+"""No tree takes more to build or to walk."""
 CACHES = {
     "tracefs/pinned": {"tracefs_inode_cache": 624},
     "eventfs/latest": {"tracefs_inode_cache": 592},
@@ -132,7 +142,7 @@ def built(design: str, shape: Shape, *, files: bool = True) -> Tracing:
             await add_static_event(at.core, system, name)
         await at.core.event_mutex.unlock()
 
-    at.boot(fill())
+    at.boot(fill(), steps_max=STEPS_MAX)
     return at
 
 
@@ -169,10 +179,10 @@ def footprint(design: str, shape: Shape) -> Footprint:
     """Build, walk, reclaim, and count."""
     at = built(design, shape)
     idle = _used(design, at)
-    seen = boot(at.sb.world, walk(at, shape))
+    seen = boot(at.sb.world, walk(at, shape), steps_max=STEPS_MAX)
     assert seen == shape.directories + shape.files, (design, seen, shape)
     walked = _used(design, at)
-    at.boot(drop_caches(at.sb))
+    at.boot(drop_caches(at.sb), steps_max=STEPS_MAX)
     return Footprint(design, shape, idle, walked, _used(design, at))
 
 
@@ -278,6 +288,26 @@ def report(shapes: tuple[Shape, ...] = SHAPES, designs: tuple[str, ...] = ()) ->
     return "\n\n".join(parts(shapes, designs))
 
 
+def figures(designs: tuple[str, ...], shapes: tuple[Shape, ...] = SHAPES) -> Figures:
+    """The cells of the tables: by tree and design, without the design's name."""
+    return {
+        shape.name: {design: list(cells) for design, *cells in rows(shape, designs)}
+        for shape in shapes
+    }
+
+
+def baseline() -> Figures:
+    """The committed ones.  Raises UsageError if they cannot be read."""
+    return {
+        tree: {design: _texts(cells) for design, cells in given.items()}
+        for tree, given in table_in(BASELINE).items()
+    }
+
+
+def _texts(cells: object) -> list[str]:
+    return [str(cell) for cell in cells] if isinstance(cells, list) else []
+
+
 def _there(design: str) -> bool:
     try:
         import_module(DESIGNS[design].module)
@@ -293,8 +323,14 @@ def _there(design: str) -> bool:
     multiple=True,
     help="Only this design; may be given several times.",
 )
-def main(design: tuple[str, ...]) -> None:
+@click.option("--write", is_flag=True, help="Make the baseline anew.")
+def main(*, design: tuple[str, ...], write: bool) -> None:
     """Build the trees of the mails in each design, and print what they take."""
+    if write and design:
+        raise click.UsageError("--write makes the baseline of every design: leave out --design")
+    if write:
+        written(BASELINE, json.dumps(figures(tuple(DESIGNS)), indent=1) + "\n")
+        return
     for part in parts(SHAPES, design):
         click.echo(f"{part}\n")
 

@@ -6,8 +6,11 @@ Exit status as `lockwright` has it: 2 for what cannot be used, 130 when interrup
 from __future__ import annotations
 
 import json
+import multiprocessing
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -15,6 +18,9 @@ from lockwright.commands.files import replace_file
 from lockwright.core.errors import UsageError
 
 USAGE, INTERRUPTED = 2, 130
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 def run(command: click.Command) -> None:
@@ -35,6 +41,15 @@ def run(command: click.Command) -> None:
 def _say(what: str) -> None:
     click.echo(f"lockwright: {what}", err=True)
     sys.exit(USAGE)
+
+
+def spread(work: Callable[[Given], Made], given: Iterable[Given], jobs: int) -> Iterator[Made]:
+    """What a function of a module makes of each, in order, by so many processes."""
+    if jobs == 1:
+        yield from map(work, given)
+        return
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap(work, given)
 
 
 def written(path: Path, text: str) -> None:

@@ -11,18 +11,20 @@ so.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import click
 
+from lockwright.core.result import Result
 from lockwright.scenario import Scenario
 from lockwright.session import Options, explore
-from reports.running import run, table_in, written
+from reports.comparing import NOTHING, Difference
+from reports.running import run, spread, table_in, written
 from stress.corpus.entry import project
 
 BASELINE = Path(__file__).parent / "baselines" / "verdicts.json"
@@ -31,7 +33,11 @@ EXECUTIONS_MAX = 500
 
 def verdict(scenario: Scenario) -> dict[str, Any]:
     """What exploring the scenario ends with, without schedules and addresses."""
-    result = explore(scenario, Options(events=False, executions=EXECUTIONS_MAX))
+    return verdict_of(explore(scenario, Options(events=False, executions=EXECUTIONS_MAX)))
+
+
+def verdict_of(result: Result) -> dict[str, Any]:
+    """The same of a result."""
     return {
         "verdict": result.verdict.value,
         "complete": result.complete,
@@ -46,11 +52,7 @@ def verdict(scenario: Scenario) -> dict[str, Any]:
 def verdicts(names: Iterable[str], jobs: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and verdict of each of some scenarios, in their order, by so many processes."""
     names = list(names)
-    if jobs == 1:
-        yield from ((name, _verdict(name)) for name in names)
-        return
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        yield from zip(names, pool.imap(_verdict, names), strict=True)
+    yield from zip(names, spread(_verdict, names, jobs), strict=True)
 
 
 def _verdict(name: str) -> dict[str, Any]:
@@ -68,12 +70,20 @@ def baseline_text(made: Mapping[str, Mapping[str, Any]]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def _differences(jobs: int) -> Iterator[str]:
-    recorded, scenarios = baseline(), project().scenarios
-    yield from (f"{name}: is gone" for name in recorded if name not in scenarios)
-    for name, got in verdicts(scenarios, jobs):
+def gone(recorded: Iterable[str], scenarios: Container[str]) -> Iterator[Difference]:
+    """The committed verdicts of what is no scenario any more."""
+    for name in recorded:
+        if name not in scenarios:
+            yield Difference(name, "a scenario of this name", NOTHING)
+
+
+def differences(
+    recorded: Mapping[str, Mapping[str, Any]], explored: Iterable[tuple[str, Mapping[str, Any]]]
+) -> Iterator[Difference]:
+    """The verdicts that are not as committed."""
+    for name, got in explored:
         if got != recorded.get(name):
-            yield f"{name}:\nexpected: {recorded.get(name)}\ngot:      {got}"
+            yield Difference(name, str(recorded.get(name, NOTHING)), str(got))
 
 
 @click.command()
@@ -87,12 +97,13 @@ def main(*, jobs: int, write: bool) -> None:
     if write:
         written(BASELINE, baseline_text(dict(verdicts(scenarios, jobs))))
         return
-    differences = 0
-    for line in _differences(jobs):
-        differences += 1
-        click.echo(line)
-    click.echo(f"{len(scenarios)} scenarios, {differences} differ")
-    sys.exit(1 if differences else 0)
+    recorded, differ = baseline(), 0
+    explored = verdicts(scenarios, jobs)
+    for said in chain(gone(recorded, scenarios), differences(recorded, explored)):
+        differ += 1
+        click.echo(said)
+    click.echo(f"{len(scenarios)} scenarios, {differ} differ")
+    sys.exit(1 if differ else 0)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from lockwright.core.boot import boot
 from lockwright.core.location import Value
+from lockwright.core.schedule import STEPS_MAX
 from lockwright.core.world import World
 from model.tracefs.inode import as_directory, tracefs_get_inode
 from model.tracefs.instances import tracefs_create_instance_dir
@@ -107,9 +108,9 @@ class Tracing:
         files: tuple[TraceEventFile, ...] = self.tr.peek("events")
         return {file.name: file for file in files}
 
-    def boot(self, coro: Coroutine[Any, Any, Any]) -> Value:
-        """Let something have happened before the first task."""
-        return boot(self.sb.world, coro)
+    def boot(self, coro: Coroutine[Any, Any, Any], *, steps_max: int = STEPS_MAX) -> Value:
+        """Let something have happened before the first task, in so many steps at most."""
+        return boot(self.sb.world, coro, steps_max=steps_max)
 
     def warm(self, path: str) -> None:
         """Let a path below `events` have been looked up, and not be in use any more."""

@@ -133,13 +133,14 @@ class Judged:
 
     `verdict` is FOUND or NOT_FOUND before, GONE, STILL_THERE or NOT_COMPLETE after.  Before,
     `executions` counts those until the bug was seen.  `others` has the kinds of findings that are
-    not this bug, sorted; `finding` is the bug.
+    not this bug, sorted; `finding` is the bug, `result` all that came of the exploration.
     """
 
     verdict: str
     executions: int
     seconds: float
     others: tuple[str, ...]
+    result: Result
     finding: Finding | None = None
 
 
@@ -172,6 +173,7 @@ def run_before(entry: Entry | StillThere) -> Judged:
         executions=result.executions,
         seconds=seconds,
         others=_others(entry, result),
+        result=result,
         finding=found[0] if found else None,
     )
 
@@ -186,6 +188,7 @@ def run_after(entry: Entry) -> Judged:
         executions=result.executions,
         seconds=seconds,
         others=_others(entry, result),
+        result=result,
         finding=found[0] if found else None,
     )
 
@@ -196,7 +199,8 @@ class _Seen(Exception):
 
 def _explored(at: At, until: Callable[[Finding], bool] | None = None) -> tuple[Result, float]:
     """The result of one exploration, and the seconds that it took; `until` ends it early."""
-    session = Session(at.scenario(), Options(executions=EXECUTIONS_MAX))
+    options = Options(executions=EXECUTIONS_MAX, version=project().version)
+    session = Session(at.scenario(), options)
     known = 0
 
     def watch(told: Progress) -> None:

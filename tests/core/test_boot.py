@@ -74,6 +74,18 @@ def test_boot_that_never_ends_is_an_error() -> None:
         boot(world, spin())
 
 
+def test_a_long_set_up_has_the_steps_it_asks_for() -> None:
+    async def count(variable: Variable) -> None:
+        for _ in range(10):
+            await READ_ONCE(variable)
+
+    world = World()
+    boot(world, count(Variable(world, 0, "x")), steps_max=10)
+    world = World()
+    with pytest.raises(ModelError, match="swapper/0 still runs after 9 steps"):
+        boot(world, count(Variable(world, 0, "x")), steps_max=9)
+
+
 def test_boot_that_breaks_a_rule_is_an_error() -> None:
     world = World()
 

@@ -12,6 +12,9 @@ from rich.console import Console
 
 from reports.corpus import (
     BASELINE,
+    HEADS,
+    NOT_MODELLED_HEADS,
+    STILL_THERE_HEADS,
     Kept,
     Row,
     as_json,
@@ -21,6 +24,8 @@ from reports.corpus import (
     markdown,
     modelled,
     printed,
+    reasons,
+    rows_in,
     without_seconds,
 )
 
@@ -102,6 +107,15 @@ def test_tables_that_differ_in_anything_else_are_not() -> None:
 def test_a_cell_with_a_bar_is_one_cell() -> None:
     lines = without_seconds(markdown([replace(ROW, title="one | two")]))
     assert sum("one \\| two" in line for line in lines) == 1
+
+
+def test_the_committed_form_is_read_back() -> None:
+    barred = replace(ROW, title="one | two \\| three")
+    text = markdown([ROW, barred], [KEPT])
+    assert rows_in(text, HEADS) == [ROW.cells(), barred.cells()]
+    assert rows_in(text, STILL_THERE_HEADS) == [KEPT.cells()]
+    assert rows_in(text, NOT_MODELLED_HEADS) == reasons()
+    assert rows_in("no table", HEADS) == []
 
 
 def test_the_table_for_people_has_the_cells() -> None:

@@ -23,15 +23,19 @@ from model.tracing.setup import Outcome
 from model.vfs.objects import Dentry
 from reports.memory import (
     COVER_LETTER,
+    HEADER,
     MAIL,
     SAMPLE,
     SHAPES,
     Shape,
+    baseline,
     built,
+    figures,
     footprint,
     main,
     objects_a_file,
     report,
+    table,
 )
 from stress.scenarios.designs import DESIGNS
 from stress.workloads import chmod, drop_caches, stat
@@ -156,6 +160,40 @@ def test_the_command_prints_the_designs_that_are_asked_for() -> None:
     result = CliRunner().invoke(main, ["--design", "eventfs/nothing"])
     assert result.exit_code == 2
     assert "eventfs/nothing" in result.output
+
+
+def test_the_committed_figures_are_of_every_design_and_tree() -> None:
+    committed = baseline()
+    assert list(committed) == [shape.name for shape in SHAPES]
+    for tree in committed.values():
+        assert list(tree) == list(DESIGNS)
+        assert {len(cells) for cells in tree.values()} == {len(HEADER) - 1}
+
+
+def test_figures_are_the_cells_of_the_table() -> None:
+    made = figures(("eventfs/latest", "eventfs/v3"), (SAMPLE,))
+    assert list(made) == [SAMPLE.name]
+    text = table(SAMPLE, ("eventfs/latest", "eventfs/v3"))
+    for design, cells in made[SAMPLE.name].items():
+        (line,) = (line for line in text.splitlines() if line.startswith(f"{design} "))
+        assert line.split() == [design, *" ".join(cells).split()]
+
+
+def test_the_baseline_is_made_of_every_design_only(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("reports.memory.BASELINE", tmp_path / "memory.json")
+    done = CliRunner().invoke(main, ["--write", "--design", "eventfs/latest"])
+    assert done.exit_code == 2
+    assert "leave out --design" in done.output
+    assert not (tmp_path / "memory.json").exists()
+
+
+@pytest.mark.slow
+def test_a_tree_takes_what_is_committed() -> None:
+    shape = SHAPES[0]
+    made = figures(("eventfs/v3", "eventfs/linux_6_9"), (shape,))[shape.name]
+    assert made.items() <= baseline()[shape.name].items()
 
 
 @pytest.mark.slow

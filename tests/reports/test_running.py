@@ -8,7 +8,7 @@ import click
 import pytest
 
 from lockwright.core.errors import UsageError
-from reports.running import run, table_in, written
+from reports.running import run, spread, table_in, written
 
 
 def ending(error: BaseException | None) -> click.Command:
@@ -48,6 +48,11 @@ def test_a_status_of_the_command_is_kept(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("sys.argv", ["report"])
     with pytest.raises(SystemExit, match="1"):
         run(ending(SystemExit(1)))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_is_spread_comes_back_in_order(jobs: int) -> None:
+    assert list(spread(abs, [-3, -1, -2, 0], jobs)) == [3, 1, 2, 0]
 
 
 @pytest.mark.parametrize(

@@ -20,14 +20,13 @@ COMM = "swapper/0"
 LISTENERS = tuple(name for name in slots_in(World) if name.startswith("on_"))
 
 
-def boot(world: World, coro: Coroutine[Any, Any, Any]) -> Value:
+def boot(world: World, coro: Coroutine[Any, Any, Any], *, steps_max: int = STEPS_MAX) -> Value:
     """Run a coroutine to its end, and whatever it sets off, with nobody else about; its result.
 
     What is left has no tasks and no steps: listeners, schedules and reports know nothing of it.
     Objects that it allocates count as the scenario's own.
-    Raises ModelError if the world has tasks already, if something blocks or does not end, or if a
-    rule breaks:
-    a scenario does not begin with a broken world.
+    Raises ModelError if the world has tasks already, if something blocks or has not ended after
+    `steps_max` steps, or if a rule breaks: a scenario does not begin with a broken world.
     """
     if world.tasks:
         raise ModelError("boot() comes before the first task of a scenario")
@@ -40,9 +39,9 @@ def boot(world: World, coro: Coroutine[Any, Any, Any]) -> Value:
     task = world.spawn(coro, COMM)
     while enabled := world.enabled():
         world.step(enabled[0])
-        if world.steps > STEPS_MAX:
+        if world.steps > steps_max:
             raise ModelError(
-                f"{enabled[0].comm} still runs after {STEPS_MAX} steps, before the first task"
+                f"{enabled[0].comm} still runs after {steps_max} steps, before the first task"
             )
     stuck = world.blocked()
     if stuck:
