@@ -210,7 +210,9 @@ def _memory(made: Gathered, work: _Work) -> memory.Figures:
             for tree, of in recorded.items()
         }
     parts = work.done("memory", _figures, designs)
-    return {tree: {d: p[tree][d] for d, p in zip(designs, parts, strict=True)} for tree in parts[0]}
+    told = list(zip(designs, parts, strict=True))
+    trees = dict.fromkeys(tree for part in parts for tree in part)
+    return {tree: {design: part[tree][design] for design, part in told} for tree in trees}
 
 
 def _figures(design: str) -> memory.Figures:

@@ -147,21 +147,22 @@ def test_a_lock_that_the_validator_does_not_hear_of_is_held_all_the_same() -> No
 
 def test_a_bit_is_held_by_who_has_set_it() -> None:
     def build(world: World) -> None:
-        bit = BitSpinLock(world, "&b->first")
+        bit, x = BitSpinLock(world, "&b->first"), Variable(world, 0, "x")
 
         async def body() -> None:
+            await READ_ONCE(x)
             await bit.lock()
             await bit.unlock()
 
         world.spawn(body(), "one")
         world.spawn(body(), "two")
 
-    timeline = filmed(build, [0, 0, 1, 1])
+    timeline = filmed(build, [0, 1, 0, 0, 1, 1])
     assert holds(timeline) == [
-        "one exclusive bit_spinlock &b->first 0-1",
-        "two exclusive bit_spinlock &b->first 2-3",
+        "one exclusive bit_spinlock &b->first 2-3",
+        "two exclusive bit_spinlock &b->first 4-5",
     ]
-    assert waits(timeline) == ["two bit_spin_lock(&b->first) for &b->first on one 0-1-2"]
+    assert waits(timeline) == ["two bit_spin_lock(&b->first) for &b->first on one 2-3-4"]
 
 
 def test_the_writer_of_a_seqlock_holds_its_lock_and_its_count() -> None:
@@ -319,20 +320,92 @@ def test_a_deadlock_shows_who_waits_for_whom() -> None:
 
 def test_a_wakeup_that_comes_to_nothing_counts_as_none() -> None:
     def build(world: World) -> None:
-        mutex = Mutex(world, "M")
+        mutex, x = Mutex(world, "M"), Variable(world, 0, "x")
 
         async def section() -> None:
+            await READ_ONCE(x)
             await mutex.lock()
             await mutex.unlock()
 
         for comm in ("one", "two", "three"):
             world.spawn(section(), comm)
 
-    # two could go on after step 1 and after step 3; three came in between
-    assert waits(filmed(build, [0, 0, 2, 2, 1])) == [
-        "two mutex_lock(M) for M on one 0-3-4",
-        "three mutex_lock(M) for M on one 0-1-2",
+    # two could go on after step 4 and after step 6; three came in between
+    assert waits(filmed(build, [0, 1, 2, 0, 0, 2, 2, 1])) == [
+        "two mutex_lock(M) for M on one 3-6-7",
+        "three mutex_lock(M) for M on one 3-4-5",
     ]
+
+
+def sections_of_a_mutex(world: World) -> None:
+    mutex = Mutex(world, "M")
+
+    async def section() -> None:
+        for _ in range(2):
+            await mutex.lock()
+            await mutex.unlock()
+
+    for comm in ("one", "two"):
+        world.spawn(section(), comm)
+
+
+def test_who_has_not_begun_does_not_wait() -> None:
+    assert waits(filmed(sections_of_a_mutex, [0, 0, 1, 1, 0])) == [
+        "one mutex_lock(M) for M on two 2-3-4",
+        "two mutex_lock(M) for M on one 4--",
+    ]
+    assert waits(filmed(sections_of_a_mutex, [0, 0, 0, 0, 1, 1])) == []
+
+
+def test_who_never_begins_waits_from_when_it_could_not() -> None:
+    assert waits(filmed(sections_of_a_mutex, [0, 0, 0])) == ["two mutex_lock(M) for M on one 2--"]
+    assert waits(filmed(sections_of_a_mutex, [0, 0])) == []
+
+
+def test_a_callback_waits_for_its_grace_period_before_it_begins() -> None:
+    def build(world: World) -> None:
+        srcu = Srcu(world, "srcu")
+
+        async def reads() -> None:
+            await srcu.read_unlock(await srcu.read_lock())
+
+        async def frees() -> None:
+            await srcu.call_srcu(reads, "free")
+
+        world.spawn(reads(), "r")
+        world.spawn(frees(), "rm")
+
+    assert waits(filmed(build, [0, 1, 0, 2])) == [
+        "softirq:free grace period of srcu before free for srcu on r 1-2-3"
+    ]
+
+
+def test_a_lock_has_the_address_that_the_validator_knows() -> None:
+    told: list[int] = []
+
+    def build(world: World) -> None:
+        bit, found = BitSpinLock(world, "bit"), LockMap(world, "map")
+        world.on_acquire += (lambda _, use: told.append(use.instance),)
+
+        async def body() -> None:
+            await bit.lock()
+            await found.lock_map_acquire()
+            await Mutex(world, "M").lock()
+
+        world.spawn(body(), "one")
+
+    locks = {lock.name: lock.address for lock in filmed(build, [0, 0, 0]).locks}
+    assert locks.pop("bit") == 0
+    assert sorted(locks.values()) == sorted(set(told))
+    assert len(told) == 2
+
+
+def test_a_lock_of_an_older_file_has_no_address() -> None:
+    timeline = filmed(abba, [0, 1])
+    data = timeline.as_json()
+    assert Timeline.from_json(data) == timeline
+    data["locks"] = [lock[:3] for lock in data["locks"]]
+    assert [lock.address for lock in Timeline.from_json(data).locks] == [0, 0]
 
 
 def test_in_a_queue_a_reader_waits_for_the_writer_before_it() -> None:

@@ -16,7 +16,7 @@ from lockwright.core.timeline import NEVER, Timeline
 from lockwright.core.world import World
 from lockwright.explore.run import Run
 from lockwright.filming import Film
-from lockwright.kernel.graceperiod import Domain
+from lockwright.kernel.graceperiod import Domain, GraceWait
 from lockwright.kernel.variable import Variable
 from lockwright.kernel.work import Work, WorkQueue
 from lockwright.project import load_project
@@ -35,6 +35,8 @@ class Reference:
         self.heard = HeldLocks()
         self.heard.begin(world)
         self.moments: list[Moment] = []
+        self.begun: set[int] = set()
+        world.on_step += (lambda task, _operation, _result: self.begun.add(task.index),)
 
     def look(self) -> None:
         """Ask all of it."""
@@ -45,6 +47,10 @@ class Reference:
                 "held": self._held(),
                 "heard": self._heard(),
                 "blocked": {task.index for task in world.blocked()},
+                "begun": set(self.begun),
+                "callbacks": {
+                    task.index for task in world.tasks if isinstance(task.pending, GraceWait)
+                },
                 "alive": {obj.life.number: obj.alive for obj in world.objects},
                 "fields": {
                     (obj.life.number, each.name): _text(obj.peek(each.name))
@@ -139,7 +145,8 @@ def _same_holds(timeline: Timeline, step: int, moment: Moment) -> None:
 
 
 def _same_waits(timeline: Timeline, step: int, moments: list[Moment]) -> None:
-    blocked = moments[step + 1]["blocked"]
+    now = moments[step + 1]
+    blocked = now["blocked"] - _not_begun(moments[step + 1 :])
     open_now = {
         wait.task: wait
         for wait in timeline.waits
@@ -147,11 +154,22 @@ def _same_waits(timeline: Timeline, step: int, moments: list[Moment]) -> None:
     }
     assert blocked <= set(open_now)
     for task, wait in open_now.items():
-        if wait.woken != NEVER and step >= wait.woken:
+        if task not in now["begun"] | now["callbacks"]:
+            ever = [moment["blocked"] for moment in moments[wait.begin + 1 :]]
+            assert all(task in each for each in ever)
+            assert wait.begin == NEVER or task not in moments[wait.begin]["blocked"]
+        elif wait.woken != NEVER and step >= wait.woken:
             assert task not in blocked
         elif task not in blocked:  # for a while it could go on
             end = wait.woken if wait.woken != NEVER else len(moments) - 1
             assert any(task in moment["blocked"] for moment in moments[step + 1 : end + 1])
+
+
+def _not_begun(moments: list[Moment]) -> set[int]:
+    """The tasks that cannot take their first step now, but could later."""
+    now = moments[0]
+    idle: set[int] = now["blocked"] - now["begun"] - now["callbacks"]
+    return {task for task in idle if any(task not in each["blocked"] for each in moments)}
 
 
 def _same_things(timeline: Timeline, world: World, moments: list[Moment]) -> None:

@@ -74,6 +74,13 @@ def test_each_finding_with_an_interleaving_has_a_timeline() -> None:
             ]
 
 
+def test_the_splat_has_the_addresses_of_the_locks() -> None:
+    finding = explore(ABBA, Options()).findings[0]
+    addresses = [lock.address for lock in drawn(finding).locks]
+    assert len(set(addresses)) == 2
+    assert all(f"{address:016x} (m" in finding.text for address in addresses)
+
+
 def test_two_classes_of_one_name_are_called_as_the_validator_calls_them() -> None:
     finding = explore(ABBA, Options()).findings[0]
     assert sorted(lock.lock_class for lock in drawn(finding).locks) == ["m", "m#2"]

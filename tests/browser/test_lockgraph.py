@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from lockwright.core.location import Value
 from lockwright.report.document import Document
 from lockwright.report.lockgraph import Judgement, LockGraph, Measure, Way
 from lockwright.report.page import page
@@ -232,3 +233,65 @@ def test_a_large_graph_answers_a_filter_and_a_click_at_once(opened: Opened) -> N
         )
     ]
     assert max(best) < 200
+
+
+VIEW = """() => {
+  const frame = document.querySelector('.lg-frame').getBoundingClientRect();
+  const svg = document.querySelector('.lg-picture');
+  const place = svg.getBoundingClientRect();
+  return {
+    scale: place.width / svg.width.baseVal.value,
+    empty: [place.left - frame.left, frame.right - place.right,
+      place.top - frame.top, frame.bottom - place.bottom],
+    high: frame.height,
+    inside: [...document.querySelectorAll('.lg-box')].filter(each => {
+      const box = each.getBoundingClientRect();
+      return box.left >= frame.left && box.right <= frame.right
+        && box.top >= frame.top && box.bottom <= frame.bottom;
+    }).map(each => each.ariaLabel.split(' ')[0]),
+  };
+}"""
+
+
+def chain(classes: int, *, cycle_at: int | None) -> LockGraph:
+    """Classes in a row, each taken under the one before, and at one place the other way too."""
+    made = LockGraph()
+    for at in range(classes - 1):
+        made.add_edge(f"class_{at}_lock", f"class_{at + 1}_lock", Way("EN", "lockdep"))
+    if cycle_at is not None:
+        one, other = f"class_{cycle_at}_lock", f"class_{cycle_at + 1}_lock"
+        made.add_edge(other, one, Way("EN", "lockdep"))
+    return made
+
+
+def begun(opened: Opened, made: LockGraph, width: int) -> dict[str, Value]:
+    """What is seen of a picture when its page has been opened."""
+    shown = opened(page(Document("Graph", graph=made)), viewport={"width": width, "height": 800})
+    shown.wait_for_function("document.querySelector('.lg-picture').style.transform !== ''")
+    shown.wait_for_timeout(50)
+    return cast("dict[str, Value]", shown.evaluate(VIEW))
+
+
+def test_a_picture_that_fits_at_half_its_size_begins_whole(opened: Opened) -> None:
+    seen_first = begun(opened, chain(10, cycle_at=4), 1280)
+    assert 0.45 <= seen_first["scale"] < 0.8
+    assert len(seen_first["inside"]) == 10
+    assert seen_first["high"] >= 240
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("at", [0, 20, 38])
+def test_a_larger_one_begins_at_its_cycle_and_fills_the_frame(
+    opened: Opened, at: int, width: int
+) -> None:
+    seen_first = begun(opened, chain(40, cycle_at=at), width)
+    assert 0.6 <= seen_first["scale"] <= 0.8
+    assert {f"class_{at}_lock", f"class_{at + 1}_lock"} <= set(seen_first["inside"])
+    left, right = seen_first["empty"][:2]
+    assert max(left, right) <= 1.5  # the frame's own line
+
+
+def test_a_larger_one_without_a_cycle_begins_at_its_upper_left_class(opened: Opened) -> None:
+    seen_first = begun(opened, chain(40, cycle_at=None), 390)
+    assert seen_first["scale"] == pytest.approx(0.8, abs=0.01)
+    assert "class_0_lock" in seen_first["inside"]

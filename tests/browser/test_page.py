@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -122,6 +123,38 @@ def test_on_paper_everything_is_unfolded_and_afterwards_as_it_was(opened: Opened
     assert shown.locator("#finding-2 .splat").is_visible()
     shown.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert open_findings(shown) == before
+
+
+def test_a_headline_without_an_end_is_cut_and_whole_inside(opened: Opened) -> None:
+    made = full()
+    result = next(each for each in made.results if each.findings)
+    message = "a_name_without_an_end " * 250
+    first, *others = result.findings
+    result.findings = [replace(first, message=message, signature="long"), *others]
+    shown = opened(page(made), viewport=TELEPHONE)
+    finding = shown.locator("details.finding", has_text=message.strip()).first
+    title = finding.locator("> summary h3")
+    for _ in range(2):
+        lines = title.evaluate(
+            "each => each.clientHeight / parseFloat(getComputedStyle(each).lineHeight)"
+        )
+        assert 3.5 < lines < 4.5
+        finding.locator("> summary").click()
+    if finding.get_attribute("open") is None:
+        finding.locator("> summary").click()
+    expect(finding.locator(".headline")).to_contain_text(message.strip())
+    expect(finding.locator(".headline")).to_be_visible()
+
+
+def test_a_reality_has_the_same_tone_in_findings_and_in_the_list_of_words(opened: Opened) -> None:
+    shown = opened(text("full"))
+    told = {
+        (each.inner_text(), each.get_attribute("class"))
+        for each in shown.locator("#words .badge, .finding .parts .badge").all()
+        if each.inner_text() in ("confirmed", "open", "refuted")
+    }
+    assert told
+    assert len({word for word, _ in told}) == len(told)
 
 
 def test_a_link_unfolds_what_it_leads_to(opened: Opened) -> None:

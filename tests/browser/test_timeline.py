@@ -256,6 +256,86 @@ def test_only_what_the_finding_is_about_is_one_switch(opened: Opened) -> None:
     expect(drawn.locator(".tl-gap")).to_have_count(0)
 
 
+def about_list_mutex(opened: Opened) -> Locator:
+    """The timeline of a finding about one lock, which one of the tasks has no part in."""
+    document = small()
+    finding = replace(document.results[0].findings[0], classes=("list_mutex",))
+    told = finding.timeline or Timeline()
+    events = tuple(
+        replace(each, task=2, comm="bystander") if each.step == 3 else each
+        for each in finding.events
+    )
+    finding = replace(finding, events=events, timeline=replace(told, lanes=()))
+    document.results[0].findings = [finding]
+    return timeline(opened(page(document)))
+
+
+def test_ticks_show_which_tasks_are_shown(opened: Opened) -> None:
+    drawn = about_list_mutex(opened)
+    drawn.get_by_text("Show and hide").click()
+    tasks = drawn.get_by_role("group", name="Tasks").get_by_role("checkbox")
+    assert tasks.count() == 3
+    assert all(each.is_checked() for each in tasks.all())
+    switch = drawn.get_by_role("checkbox", name="Only what the finding is about")
+    switch.check()
+    heads = drawn.locator(".tl-head b", has_text="bystander")
+    expect(heads).to_have_count(0)
+    expect(drawn.get_by_role("checkbox", name="bystander")).not_to_be_checked()
+    drawn.get_by_role("checkbox", name="bystander").check()
+    expect(heads).to_have_count(1)
+    switch.uncheck()
+    assert all(each.is_checked() for each in tasks.all())
+    drawn.get_by_role("checkbox", name="remover").uncheck()
+    for _ in range(2):
+        switch.click()
+    assert [each.is_checked() for each in tasks.all()] == [True, False, True]
+
+
+def test_a_switch_moves_from_the_current_step_only_if_it_is_hidden(opened: Opened) -> None:
+    drawn = about_list_mutex(opened)
+    drawn.locator(".tl-body").focus()
+    keyboard = drawn.page.keyboard
+    for step, other in (("6", "Step 6"), ("3", "Step 1")):
+        drawn.get_by_role("option", name=f"step {step}").click()
+        before = current(drawn)
+        keyboard.press("a")
+        assert current(drawn).startswith(other)
+        away = drawn.locator(".tl-away")
+        assert away.all_inner_texts() == (
+            [] if step == "6" else ["Step 3 is hidden: this is the nearest one"]
+        )
+        keyboard.press("a")
+        assert current(drawn) == before
+
+
+def test_keys_go_on_at_the_ends_and_where_a_button_went_away(opened: Opened) -> None:
+    drawn = timeline(opened(page(small())))
+    keyboard = drawn.page.keyboard
+    drawn.get_by_role("button", name="First step").click()
+    following = drawn.get_by_role("button", name="Next step")
+    following.click()
+    keyboard.press("End")
+    expect(following).to_be_focused()
+    expect(following).to_be_disabled()
+    keyboard.press("Enter")
+    assert current(drawn) == "The end"
+    keyboard.press("k")
+    assert current(drawn).startswith("Step 8")
+    keyboard.press("Home")
+    keyboard.press("n")
+    assert current(drawn).startswith("Step 1")
+    drawn.get_by_role("option", name="step 5").click()
+    drawn.locator("[data-held='0 0 shared 0'] .tl-since").focus()
+    keyboard.press("Enter")
+    assert current(drawn) == "Step 0: reader"
+    drawn.get_by_role("option", name="step 3").click()
+    drawn.locator(".tl-chain button").nth(2).focus()
+    keyboard.press("j")  # one frame less, so its button is gone
+    expect(drawn.locator(".tl-chain button")).to_have_count(2)
+    keyboard.press("j")
+    assert current(drawn).startswith("Step 5")
+
+
 def test_waits_point_to_who_is_waited_for_and_wakes_to_who_goes_on(opened: Opened) -> None:
     drawn = timeline(opened(page(small())))
     kinds = [each.get_attribute("class") for each in drawn.locator(".tl-arrow").all()]

@@ -119,6 +119,26 @@ def test_a_store_is_not_overwritten_by_what_is_said(
     assert said == "there.campaign would be overwritten: name another file for the output"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "-o", "there.json"),
+        ("check", "--checkpoint", "there.json"),
+        ("graph", "there.json", "-o", "there.json"),
+        ("graph", "nothing.txt", "-o", "there.json"),
+        ("splat", "nothing.txt", "--graph", "there.json"),
+        ("program", "nothing.json", "-o", "there.json"),
+    ],
+)
+def test_nor_is_one_that_any_other_command_is_to_write(
+    store: Path, arguments: tuple[str, ...]
+) -> None:
+    store.rename("there.json")
+    before = Path("there.json").read_bytes()
+    assert run(list(arguments)) == 2
+    assert Path("there.json").read_bytes() == before
+
+
 def test_a_plan_is_not_overwritten_either(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for more in ((), ("--dry-run",)):
         said = refused(capsys, "run", "fine.plan.toml", *more, "-o", "fine.plan.toml")

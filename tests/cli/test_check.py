@@ -308,7 +308,7 @@ def test_a_finding_that_does_not_come_again_is_no_finding(bad: Path) -> None:
 
 def test_an_interrupt_shows_and_reports_what_was_done_so_far(demo: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
-    arguments = ["check", *MANY, "--report", str(report)]
+    arguments = ["check", MANY[0], "demo/abba:two", *MANY[1:], "--report", str(report)]
     process = subprocess.Popen(
         [sys.executable, "-m", "lockwright", *arguments],
         cwd=demo,
@@ -326,7 +326,10 @@ def test_an_interrupt_shows_and_reports_what_was_done_so_far(demo: Path, tmp_pat
     assert " in all, an estimate\nlockwright: interrupted" in err
     assert err.endswith("lockwright: interrupted; this is what was done so far\n")
     assert "Traceback" not in err
-    assert 'type="budget ran out"' in report.read_text(encoding="utf-8")
+    told = report.read_text(encoding="utf-8")
+    assert 'type="budget ran out"' in told
+    assert "not begun: the check was interrupted" in told
+    assert 'tests="2" failures="0" errors="2"' in told
 
 
 def test_a_reader_that_goes_away_is_no_error(demo: Path) -> None:

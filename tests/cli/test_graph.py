@@ -119,6 +119,24 @@ def test_a_campaign_is_a_source_with_what_its_findings_say(demo: Path) -> None:
     assert "  confirmed in demo/abba:two dpor: " in done.out
 
 
+def test_it_is_written_in_several_forms_at_once(files: Path) -> None:
+    assert graph(files, "dmesg.txt", "-o", "out.svg", "-o", "out.dot").status == 1
+    assert (files / "out.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert (files / "out.dot").read_text(encoding="utf-8").startswith("digraph")
+
+
+@pytest.mark.parametrize("given", [("kept.json",), ("--compare", "kept.json", "lockdep.txt")])
+@pytest.mark.parametrize("name", ["kept.json", "./kept.json", "link.json"])
+def test_what_is_read_is_not_overwritten(files: Path, given: tuple[str, ...], name: str) -> None:
+    graph(files, "dmesg.txt", "-o", "kept.json")
+    before = (files / "kept.json").read_bytes()
+    (files / "link.json").symlink_to("kept.json")
+    done = graph(files, *given, "-o", name)
+    assert (done.status, done.out) == (2, "")
+    assert "would be overwritten: name another file" in done.err
+    assert (files / "kept.json").read_bytes() == before
+
+
 @pytest.mark.parametrize("suffix", [".svg", ".dot", ".graphml", ".json", ".html"])
 def test_the_graph_is_written_in_the_form_that_the_name_asks_for(files: Path, suffix: str) -> None:
     done = graph(files, "dmesg.txt", "lockdep.txt", "-o", f"out{suffix}")

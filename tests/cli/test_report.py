@@ -17,6 +17,7 @@ from lockwright.cli import run
 from lockwright.commands import sources
 from lockwright.commands.forms import FORMS
 from lockwright.commands.reporting import document_of
+from lockwright.core.location import Value
 from tests.cli.process import (
     BROKEN_MODELS,
     PYPROJECT,
@@ -75,6 +76,16 @@ def here(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project, in which this process is."""
     monkeypatch.chdir(kept.path)
     return kept.path
+
+
+def put(data: Value, path: tuple[str | int, ...], value: Value) -> Value:
+    """Change what is somewhere in the data."""
+    *way, last = path
+    at = data
+    for step in way:
+        at = at[step]
+    at[last] = value
+    return data
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -139,13 +150,20 @@ def test_standard_input_is_a_source(here: Path) -> None:
     assert done.stdout == (here / "out.xml").read_bytes()
 
 
+@pytest.mark.parametrize("name", ["out.txt", "out.html"])
+def test_a_result_without_any_scenario_says_so(here: Path, name: str) -> None:
+    (here / "nothing.json").write_text('{"version": 1, "results": []}', encoding="utf-8")
+    assert run(["report", "nothing.json", "-o", name]) == 0
+    assert "There is no scenario in it." in (here / name).read_text(encoding="utf-8")
+
+
 def test_one_finding_alone_makes_a_trace(here: Path) -> None:
     assert run(["report", "kept.json", "-o", "one.dat", "--finding", "2"]) == 0
     assert (here / "one.dat").read_bytes().startswith(b"\x17\x08\x44tracing")
     assert run(["report", "kept.json", "-o", "one.txt", "--finding", "2"]) == 0
     text = (here / "one.txt").read_text(encoding="utf-8")
     assert text.startswith("Check of demo/abba, fine/mutex, bad/raises: finding 2\n")
-    assert "Finding 1 of 1: deadlock\n" in text
+    assert "Finding 2: deadlock\n" in text
     assert "bad/raises" not in text.partition("\n")[2]
 
 
@@ -166,6 +184,58 @@ def test_replay_draws_its_interleaving(kept: Kept) -> None:
     one, other = ((kept.path / name).read_bytes() for name in ("r.html", "again.html"))
     assert one == other
     assert (kept.path / "r.txt").read_text(encoding="utf-8").startswith("Replay of demo/abba:two\n")
+
+
+def test_a_replay_of_a_deadlock_is_one_execution_that_deadlocked(here: Path) -> None:
+    data = json.loads((here / "kept.json").read_text(encoding="utf-8"))
+    for at, deadlocked in enumerate((0, 1)):
+        finding = data["results"][0]["findings"][at]
+        told = {"version": 1, "scenario": "demo/abba:two", "findings": [finding]}
+        told |= {"events": finding["events"], "timeline": finding["timeline"]}
+        (here / "replayed.json").write_text(json.dumps(told), encoding="utf-8")
+        gathered = sources.Gathered()
+        gathered.add("replayed.json")
+        (result,) = gathered.results
+        assert (result.executions, result.deadlocked) == (1, deadlocked)
+        steps = sum(event["step"] >= 0 for event in finding["events"])
+        assert (result.steps, result.steps_longest) == (steps, steps)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("events",), None, "expected a list, got NoneType"),
+        (("events", 0, "chain"), 7, "events[0].chain is 7"),
+        (("findings", 0, "lines"), None, "findings[0].lines is None"),
+        (("findings", 0, "step"), "1", "findings[0].step is '1'"),
+        (("timeline",), {"places": 1}, "timeline.chains is missing"),
+        (("parameters",), None, "parameters is None"),
+        (("model_version",), 1, "model_version is 1"),
+        (("token",), None, "token is None"),
+    ],
+)
+def test_what_is_wrong_with_a_replay_is_named(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    path: tuple[str | int, ...],
+    value: object,
+    said: str,
+) -> None:
+    finding = json.loads((here / "kept.json").read_text(encoding="utf-8"))["results"][0]["findings"]
+    told = {"version": 1, "scenario": "s", "findings": finding[:1], "events": finding[0]["events"]}
+    (here / "odd.json").write_text(json.dumps(put(told, path, value)), encoding="utf-8")
+    assert refused(capsys, "odd.json") == f"odd.json: malformed result: {said}"
+
+
+@pytest.mark.parametrize("name", ["chain", "lines", "schedule", "events", "message"])
+def test_a_field_that_is_missing_is_named(
+    here: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    data = json.loads((here / "kept.json").read_text(encoding="utf-8"))
+    del data["results"][0]["findings"][1][name]
+    (here / "odd.json").write_text(json.dumps(data), encoding="utf-8")
+    said = f"odd.json: malformed result: findings[1].{name} is missing"
+    assert refused(capsys, "odd.json") == said
 
 
 def test_a_replay_without_a_finding_is_an_interleaving(here: Path) -> None:
@@ -279,11 +349,17 @@ BAD = {
     "foreign": (b'{"a": 1}', "this JSON is no result: expected"),
     "newer": (b'{"version": 2, "results": []}', "it is of version 2: this lockwright reads"),
     "results": (b'{"version": 1, "results": 5}', "malformed result: expected a list, got int"),
-    "result": (b'{"version": 1, "results": [{"version": 1}]}', "malformed result: KeyError"),
-    "error": (b'{"version": 1, "results": [], "errors": [{}]}', "malformed result: 'scenario' is"),
+    "result": (
+        b'{"version": 1, "results": [{"version": 1}]}',
+        "malformed result: scenario is missing",
+    ),
+    "error": (
+        b'{"version": 1, "results": [], "errors": [{}]}',
+        "malformed result: errors[0].scenario is",
+    ),
     "type": (
         b'{"version": 1, "results": [], "errors": [{"scenario": 5, "error": ""}]}',
-        "malformed result: scenario is 5",
+        "malformed result: errors[0].scenario is 5",
     ),
     "prediction": (b'{"version": 1, "results": [], "predictions": [{}]}', "malformed result: "),
     "graph": (b'{"version": 1, "graph": {}}', "this is a lock graph: draw it with `lockwright gr"),
@@ -315,7 +391,27 @@ def test_bad_input_gets_one_message_that_names_it(
         (("complete",), 1, "complete is 1"),
         (("findings", 0, "message"), None, "findings[0].message is None"),
         (("findings", 0, "events", 0, "step"), True, "findings[0].events[0].step is True"),
-        (("findings", 0, "chain"), [["f", 1]], "TypeError: "),
+        (("findings", 0, "chain"), [["f", 1]], "result: findings[0].chain[0] is ['f', 1]"),
+        (("findings", 0, "lines"), None, "result: findings[0].lines is None"),
+        (("findings", 0, "waits"), [5], "result: findings[0].waits[0] is 5"),
+        (("findings", 0, "schedule"), None, "result: findings[0].schedule is None"),
+        (("findings", 0, "events", 0, "chain"), 5, "result: findings[0].events[0].chain is 5"),
+        (("findings", 0, "events", 0), [], "result: findings[0].events[0] is []"),
+        (("findings", 0, "timeline"), {}, "result: findings[0].timeline.places is missing"),
+        (("findings", 0, "timeline", "waits"), "x", "findings[0].timeline.waits is 'x'"),
+        (
+            ("findings", 1, "timeline", "waits", 0, 3),
+            None,
+            "result: findings[1].timeline.waits[0][3] is None",
+        ),
+        (("findings", 0, "timeline", "locks", 0, 3), -1, "timeline.locks[0].address is -1"),
+        (("findings", 0, "nearest"), [], "result: findings[0].nearest is []"),
+        (("findings",), None, "result: findings is None"),
+        (("parameters",), [], "result: parameters is []"),
+        (("goals",), [None], "result: goals[0] is None"),
+        (("executions",), -5, "result: executions is -5"),
+        (("outcomes",), {"x": -1}, "result: outcomes['x'] is -1"),
+        (("findings", 0, "executions"), -1, "result: findings[0].executions is -1"),
         (("findings", 0, "timeline", "holds", 0, 1), 99, "findings[0].timeline has no lock 99"),
         (("findings", 0, "timeline", "chains", 0), [-1], "findings[0].timeline has no place -1"),
         (("findings", 0, "timeline", "lanes"), [], "findings[0].timeline has no task 0"),
@@ -331,11 +427,7 @@ def test_a_value_that_is_not_what_it_should_be_is_named(
     said: str,
 ) -> None:
     data = json.loads((here / "kept.json").read_text(encoding="utf-8"))
-    at = data["results"][0]
-    *way, last = path
-    for step in way:
-        at = at[step]
-    at[last] = value
+    put(data["results"][0], path, value)
     (here / "odd.json").write_text(json.dumps(data), encoding="utf-8")
     message = refused(capsys, "odd.json")
     assert message.startswith("odd.json: malformed ")

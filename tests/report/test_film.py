@@ -14,7 +14,7 @@ from lockwright.core.finding import Finding
 from lockwright.core.frame import Frame
 from lockwright.core.location import Value
 from lockwright.core.result import Result
-from lockwright.core.timeline import NEVER, Change, Place, Thing, Timeline
+from lockwright.core.timeline import NEVER, Change, Lock, Place, Thing, Timeline
 from lockwright.options import Options
 from lockwright.project import load_project
 from lockwright.report.columns import rows_of
@@ -67,6 +67,15 @@ def names(run: Value, tables: Value, part: str) -> list[str]:
     """What the finding is about, by name."""
     field = {"lanes": 0, "locks": 0, "things": 1}[part]
     return [tables["strings"][run[part][at][field]] for at in run["about"][part]]
+
+
+def test_a_lock_has_its_address_as_the_validator_prints_it() -> None:
+    locks = (Lock("a", "b", "mutex", 0xFFFF888100000400), Lock("a", "b", "mutex"))
+    data, tables = of_one(replace(small().all_runs()[0], timeline=replace(TIMELINE, locks=locks)))
+    assert [[tables["strings"][at] for at in lock] for lock in data["locks"]] == [
+        ["a", "b", "mutex", "ffff888100000400"],
+        ["a", "b", "mutex", ""],
+    ]
 
 
 @pytest.mark.parametrize("nth", range(len(film_document().all_runs())))

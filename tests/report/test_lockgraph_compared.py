@@ -162,7 +162,8 @@ def test_a_class_stands_at_the_same_place_in_both_pictures(old: LockGraph, new: 
 
 def test_what_is_gone_and_new_has_a_sign_and_a_style_in_the_picture() -> None:
     root = ET.fromstring(compared_svg(compare(before(), after())))
-    labels = {node.text for node in root.iter(f"{SVG}text") if "lg-label" in node.get("class", "")}
+    groups = (node for node in root.iter(f"{SVG}g") if "lg-label" in node.get("class", ""))
+    labels = {node.findtext(f"{SVG}text") for node in groups}
     assert {
         "\u2212 EN \u21bb2 confirmed",
         "~ SR",

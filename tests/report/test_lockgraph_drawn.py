@@ -24,7 +24,7 @@ from lockwright.report.lockgraph.layout import GAP_Y, Drawing, layout
 from lockwright.report.lockgraph.layout import _settled as settled
 from lockwright.report.lockgraph.marks import COLOURS, NAME_MAX, RED, Marks, class_lines, edge_lines
 from lockwright.report.lockgraph.svg import graph_svg
-from lockwright.report.lockgraph.svg_style import LABEL_CHAR, LABEL_LINE
+from lockwright.report.lockgraph.svg_style import LABEL_CHAR
 from tests.report.golden_files import assert_golden
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -236,8 +236,7 @@ def test_a_cycle_says_what_came_of_it_and_readers_are_dashed() -> None:
     assert amber == {" -> ".join(self_loop)}
     dashed = {name for name, path in drawn.items() if "lg-shared" in path["class"].split()}
     assert dashed == {" -> ".join(ring), "event_mutex -> tasklist_lock"}
-    found = (text for text in root.iter(f"{SVG}text") if "lg-label" in text.get("class", ""))
-    labels = [text.text or "" for text in found]
+    labels = [text for text, _ in labels_of(root)]
     assert sorted(labels) == [
         *("EN", "EN \u21bb1 confirmed", "EN \u21bb2 not judged", "ER", "SN \u21bb1 confirmed"),
     ]
@@ -302,15 +301,97 @@ def test_labels_cover_no_box_and_no_other_label(edges: list[tuple[int, int]]) ->
     covered = [
         tuple(float(rect.attrib[name]) for name in ("x", "y", "width", "height"))
         for box in root.iter(f"{SVG}g")
+        if "lg-box" in box.get("class", "").split()
         for rect in box.findall(f"{SVG}rect")
     ]
-    for text in root.iter(f"{SVG}text"):
-        if text.get("class") == "lg-label":
-            width = len(text.text or "") * LABEL_CHAR
-            left, top = float(text.attrib["x"]) - width / 2, float(text.attrib["y"]) - LABEL_LINE
-            here = (left + 1, top + 5, width - 2, LABEL_LINE - 4)
-            assert not any(_meet(here, other) for other in covered)
-            covered.append(here)
+    for _, (left, top, width, height) in labels_of(root):
+        here = (left + 2, top + 0.1, width - 4, height - 0.2)  # rounded to tenths
+        assert not any(_meet(here, other) for other in covered)
+        covered.append(here)
+
+
+def labels_of(root: ET.Element) -> list[tuple[str, tuple[float, ...]]]:
+    """What is written beside orders, and the ground that it stands on."""
+    found = []
+    for group in root.iter(f"{SVG}g"):
+        if "lg-label" in group.get("class", "").split():
+            (ground,), (text,) = group.findall(f"{SVG}rect"), group.findall(f"{SVG}text")
+            sides = tuple(float(ground.attrib[name]) for name in ("x", "y", "width", "height"))
+            found.append((text.text or "", sides))
+    return found
+
+
+def line_points(root: ET.Element, orders: set[str]) -> dict[str, list[tuple[float, float]]]:
+    """Points along the lines of these orders, by their titles: straight pieces and curves."""
+    lines = {}
+    for path in root.iter(f"{SVG}path"):
+        title = (path.findtext(f"{SVG}title") or "").split("\n")[0]
+        if title not in orders:
+            continue
+        points: list[tuple[float, float]] = []
+        for word, numbers in re.findall(r"([MLC])([^MLC]+)", path.attrib["d"]):
+            given = [float(each) for each in numbers.split()]
+            ends = list(zip(given[::2], given[1::2], strict=True))
+            if word == "M":
+                points += ends
+                continue
+            start, end = points[-1], ends[-1]
+            early, late = ends[:2] if word == "C" else (start, end)
+            for at in range(1, 101):
+                here, left = at / 100, 1 - at / 100
+                weights = (left**3, 3 * left * left * here, 3 * left * here * here, here**3)
+                corners = (start, early, late, end)
+                points.append(
+                    (
+                        sum(w * x for w, (x, _) in zip(weights, corners, strict=True)),
+                        sum(w * y for w, (_, y) in zip(weights, corners, strict=True)),
+                    )
+                )
+        lines[title] = points
+    return lines
+
+
+@pytest.mark.parametrize("name", ["b", "a_class_with_a_longer_name"])
+def test_labels_of_two_opposite_orders_stand_above_and_below_both_lines(name: str) -> None:
+    graph = LockGraph()
+    for held, taken in (("a", name), (name, "a"), (name, "c"), ("d", "a")):
+        graph.add_edge(held, taken, Way("EN", "x"))
+    root = ET.fromstring(graph_svg(graph, Marks(graph)))
+    lines = line_points(root, {f"a -> {name}", f"{name} -> a"})
+    assert len(lines) == 2
+    grounds = [sides for text, sides in labels_of(root) if "\u21bb" in text]
+    assert len(grounds) == 2
+    (above, below) = sorted(grounds, key=lambda sides: sides[1])
+    for points in lines.values():
+        for x, y in points:
+            if above[0] <= x <= above[0] + above[2]:
+                assert y > above[1] + above[3]
+            if below[0] <= x <= below[0] + below[2]:
+                assert y < below[1]
+
+
+def test_a_label_of_two_opposite_orders_covers_no_third_one() -> None:
+    """From the first class a third order begins above the two: there is no room between them."""
+    graph = LockGraph()
+    ring = ("eventfs_rwsem/1", "&sb->s_type->i_mutex_key")
+    for held, taken in (ring, ring[::-1], (ring[0], "fs_reclaim"), (ring[1], "fs_reclaim")):
+        graph.add_edge(held, taken, Way("EN", "x"))
+    root = ET.fromstring(graph_svg(graph, Marks(graph)))
+    (third,) = line_points(root, {f"{ring[0]} -> fs_reclaim"}).values()
+    grounds = [sides for text, sides in labels_of(root) if "\u21bb" in text]
+    assert len(grounds) == 2
+    for left, top, width, height in grounds:
+        assert not any(left < x < left + width and top < y < top + height for x, y in third)
+
+
+def test_labels_come_after_all_lines_and_stand_on_plain_ground() -> None:
+    root = ET.fromstring(graph_svg(example(), Marks(example())))
+    kinds = [each.get("class", "").split() for each in root.iter()]
+    drawn = [at for at, kind in enumerate(kinds) if "lg-order" in kind]
+    assert drawn[-1] < min(at for at, kind in enumerate(kinds) if "lg-label" in kind)
+    for text, (_, _, width, _) in labels_of(root):
+        assert width >= len(text) * LABEL_CHAR
+    assert ".lg-label rect{fill:#fff}" in root.findtext(f"{SVG}style", "")
 
 
 def _meet(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

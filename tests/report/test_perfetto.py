@@ -152,7 +152,7 @@ def test_each_reader_that_leaves_points_to_who_waits_for_the_grace_period() -> N
 def test_the_moment_of_the_finding_is_marked_for_all() -> None:
     events = events_of(small())
     marks = [(e["s"], e["name"], e["ts"]) for e in events if e["ph"] == "i"]
-    assert marks == [("p", "deadlock", 0), ("g", "deadlock", 9_800), ("t", "deadlock", 9_800)]
+    assert marks == [("g", "deadlock", 9_800), ("t", "deadlock", 9_800)]
     args = next(e["args"] for e in events if e["ph"] == "i" and e["s"] == "g")
     assert args["lines"] == ["remover holds list_mutex"]
     assert args["verdict"] == "violated"
@@ -163,7 +163,21 @@ def test_a_finding_within_the_run_is_marked_in_its_step() -> None:
     assert run.finding is not None
     moved = replace(run, finding=replace(run.finding, step=3))
     marks = [e["ts"] for e in events_of(Document("x", runs=[moved])) if e["ph"] == "i"]
-    assert marks == [0, 3_800, 3_800]
+    assert marks == [3_800, 3_800]
+
+
+def test_a_run_without_a_finding_is_told_of_at_its_beginning() -> None:
+    run = replace(small_run(), title="Replay of small", finding=None)
+    events = events_of(Document("x", runs=[run]))
+    marks = [(e["name"], e["ts"], e["args"]["token"]) for e in events if e["ph"] == "i"]
+    assert marks == [("Replay of small", 0, run.token)]
+
+
+def test_a_lock_is_at_the_address_that_the_validator_prints() -> None:
+    locks = (Lock("a", "a", "mutex", 0xFFFF888100000400), Lock("b", "b", "mutex"))
+    holds = (Hold(0, 0, "exclusive", 0, 2), Hold(0, 1, "exclusive", 1, 2))
+    args = [e["args"] for e in events_of(_only(locks=locks, holds=holds)) if e.get("cat") == "lock"]
+    assert [each.get("address") for each in args] == ["ffff888100000400", None]
 
 
 def test_a_trace_says_what_it_is_from() -> None:

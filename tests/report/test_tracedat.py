@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockwright.core.event import Event
+from lockwright.core.finding import Finding
 from lockwright.core.frame import Frame
 from lockwright.core.timeline import NEVER, Hold, Lane, Lock, Thing, Timeline, Wait
 from lockwright.report.document import Run
@@ -150,6 +152,83 @@ def test_what_was_taken_last_is_released_first() -> None:
     run = Run("x", "s", events, Timeline(locks=locks, holds=(*holds, *fused)))
     released = [event.values["name"] for event in events_of(run, "lock_release")]
     assert released == ["b", "a", "a", "c"]
+
+
+def test_a_lock_is_at_the_address_that_the_validator_prints() -> None:
+    told = 0xFFFF888100000200
+    numbers = (told, 0, -1, 2**64, 0)
+    locks = tuple(Lock(f"l{at}", "cls", "mutex", number) for at, number in enumerate(numbers))
+    holds = tuple(Hold(0, at, "exclusive", 0, NEVER) for at in range(len(locks)))
+    event = Event(0, 0, "a", "process", "op", "op()", "", ())
+    run = Run("x", "s", (event,), Timeline(locks=locks, holds=holds))
+    found = [int(e.values["lockdep_addr"]) for e in events_of(run, "lock_acquired")]
+    assert found[0] == told
+    assert len(set(found)) == len(found)
+    assert [text.split()[0] for text in texts_of(run)[2:7]] == [f"{each:#x}" for each in found]
+
+
+def _said(run: Run) -> list[tuple[str, str]]:
+    """What is said, and by whom: the last who got the CPU."""
+    said, now = [], "swapper/0"
+    for event in events_of(run, "print", "sched_switch"):
+        if event.name == "sched_switch":
+            now = str(event.values["next_comm"])
+        else:
+            assert event.pid or now == "swapper/0"
+            said.append((now, str(event.values["buf"])))
+    return said
+
+
+def _broken(step: int, *waits: Wait, task: int = 1) -> Run:
+    """A run of three steps, of task a, b and a, that breaks a rule in one."""
+    events = tuple(
+        Event(at, at % 2, "ab"[at % 2], "process", "op", "op()", "", ()) for at in range(3)
+    )
+    finding = Finding("bug", "it broke", "bug", task, "ab"[task], lines=("so",), step=step)
+    return Run("x", "s", events, Timeline(waits=waits), "", finding)
+
+
+def test_who_breaks_a_rule_says_so_before_it_sleeps() -> None:
+    said = _said(_broken(1, Wait(1, "op()", NEVER, (), 1, NEVER, NEVER)))
+    at = said.index(("b", "bug: it broke"))
+    assert said[at - 1 : at + 3] == [
+        ("b", "step 1: op()"),
+        ("b", "bug: it broke"),
+        ("b", "so"),
+        ("b", "waits: op()"),
+    ]
+
+
+def test_what_is_seen_of_a_task_that_does_not_run_is_said_by_who_does() -> None:
+    assert ("a", "bug: it broke") in _said(_broken(2))
+    assert ("a", "bug: it broke") in _said(_broken(0, task=-1))
+
+
+def test_when_all_sleep_the_idle_task_says_what_there_is_to_say() -> None:
+    waits = tuple(Wait(task, "op()", NEVER, (), 2 - task, NEVER, NEVER) for task in (0, 1))
+    for step in (3, NEVER):
+        assert _said(_broken(step, *waits))[-3:] == [
+            ("a", "waits: op()"),
+            ("swapper/0", "bug: it broke"),
+            ("swapper/0", "so"),
+        ]
+    # nobody has taken a step, and somebody sleeps
+    early = replace(_broken(0), events=(Event(1, 0, "a", "process", "op", "op()", "", ()),))
+    early = replace(early, timeline=Timeline(waits=(Wait(1, "op()", NEVER, (), NEVER, 0, 2),)))
+    assert _said(early)[2:5] == [
+        ("task 1", "waits: op()"),
+        ("swapper/0", "bug: it broke"),
+        ("swapper/0", "so"),
+    ]
+
+
+def test_last_words_are_those_of_who_has_the_cpu() -> None:
+    run = _broken(1)
+    ends = [Event(NEVER, task, "ab"[task], "process", "died", "oops", "", ()) for task in (0, 1)]
+    assert _said(replace(run, events=(*run.events, *ends)))[-2:] == [
+        ("a", "died: oops"),
+        ("swapper/0", "b died: oops"),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["srcu", "rcu", "map", "workqueue", "seqcount"])

@@ -240,6 +240,8 @@ def keeps_the_rules(run: Run) -> None:
             now = values["next_comm"], values["next_pid"]
             # the idle task is called otherwise in a list of tasks
             assert not values["next_pid"] or trace.comms[int(values["next_pid"])] == now[0]
+        elif event.name == "print" and event.pid != now[1]:
+            raise AssertionError(f"{event.pid} does not run: {values['buf']}")
         elif found := re.match(r"step (\d+): ", str(values.get("buf", ""))):
             steps.append(int(found[1]))
             assert event.pid == now[1]

@@ -11,7 +11,8 @@ import click
 
 from lockwright.campaign.minimise import Minimised, Reduced, Shortened
 from lockwright.campaign.minimise import minimise as minimised
-from lockwright.commands.campaign_reading import open_store, output_of
+from lockwright.commands.campaign_reading import open_store
+from lockwright.commands.output import Output
 from lockwright.project import load_project
 from lockwright.report.campaign import many
 from lockwright.report.columns import WIDTH
@@ -22,7 +23,7 @@ VERSION = 1
 
 def minimise(name: str, *, attempts: int, fmt: str, output: str | None, quiet: bool) -> int:
     """Make a store's corpora and schedules small, and print what was done."""
-    out = output_of(output, name)
+    out = Output(output, name)
     with redirect_stdout(sys.stderr):
         with open_store(name, write=True) as store:
             project = load_project(Path.cwd())

@@ -8,10 +8,9 @@ from pathlib import Path
 from lockwright.campaign.compare import compare as compared
 from lockwright.campaign.export import export_jsonl, export_parquet
 from lockwright.campaign.store import Store
-from lockwright.campaign.store_file import is_store
 from lockwright.commands.campaign_answers import answers_json, answers_of, print_answers
 from lockwright.commands.campaign_changes import changes_text
-from lockwright.commands.files import try_file
+from lockwright.commands.files import check_apart, try_file
 from lockwright.commands.output import Output
 from lockwright.core.errors import UsageError
 
@@ -23,20 +22,6 @@ def open_store(name: str, *, write: bool = False) -> Store:
     if not name:
         raise UsageError("cannot open the store: the name of the file is empty")
     return Store.open(Path(name), write=write)
-
-
-def output_of(name: str | None, *kept: str | Path) -> Output:
-    """Where a command's result goes.  Raises UsageError if that would overwrite what it reads or
-    writes besides, or a campaign's store."""
-    if name not in (None, "", "-"):
-        check_apart(Path(str(name)), *kept)
-    return Output(name)
-
-
-def check_apart(path: Path, *kept: str | Path) -> None:
-    """Raise UsageError if to write a file would overwrite one of these, or a campaign's store."""
-    if any(path.resolve() == Path(each).resolve() for each in kept) or is_store(path):
-        raise UsageError(f"{path} would be overwritten: name another file for the output")
 
 
 def say_answers(out: Output, store: Store, *, fmt: str, quiet: bool) -> int:
@@ -53,7 +38,7 @@ def say_answers(out: Output, store: Store, *, fmt: str, quiet: bool) -> int:
 
 def status(name: str, *, fmt: str, output: str | None, quiet: bool) -> int:
     """Print what there is by now."""
-    out = output_of(output, name)
+    out = Output(output, name)
     store = open_store(name)
     try:
         return say_answers(out, store, fmt=fmt, quiet=quiet)
@@ -72,7 +57,7 @@ def export(name: str, output: str, *, parquet: bool) -> int:
         elif output == "-":
             export_jsonl(store, sys.stdout)
         else:
-            check_apart(Path(output), name)
+            check_apart(Path(output), [name])
             try_file(Path(output))
             export_jsonl(store, Path(output))
     finally:
@@ -82,7 +67,7 @@ def export(name: str, output: str, *, parquet: bool) -> int:
 
 def compare(one: str, other: str, *, fmt: str, output: str | None) -> int:
     """Print what changed from one campaign to the other."""
-    out = output_of(output, one, other)
+    out = Output(output, one, other)
     with open_store(one) as before, open_store(other) as after:
         comparison = compared(before, after)
     if fmt == "json":

@@ -21,7 +21,7 @@ from lockwright.campaign.store import Store
 from lockwright.campaign.workers import LocalEngine
 from lockwright.commands.campaign import DASK, How
 from lockwright.commands.campaign_plan import items_json, items_text
-from lockwright.commands.campaign_reading import open_store, output_of, say_answers
+from lockwright.commands.campaign_reading import open_store, say_answers
 from lockwright.commands.campaign_tally import Ends, Tally
 from lockwright.commands.campaign_view import watching
 from lockwright.commands.output import Output
@@ -39,7 +39,7 @@ BESIDE = ("", "-wal", "-shm", ".lock")
 def begin(plan_file: str, store_file: str | None, how: How) -> int:
     """Begin a campaign and run its first session; returns the exit status."""
     path = store_path(plan_file, store_file)
-    out = output_of(how.output, plan_file, path)
+    out = Output(how.output, plan_file, path)
     with redirect_stdout(sys.stderr):
         plan = plan_of(plan_file)
         project = load_project(Path.cwd())
@@ -58,7 +58,7 @@ def begin(plan_file: str, store_file: str | None, how: How) -> int:
 
 def resume(store_file: str, how: How) -> int:
     """Run another session of a campaign; returns the exit status."""
-    out = output_of(how.output, store_file)
+    out = Output(how.output, store_file)
     with redirect_stdout(sys.stderr):
         store = open_store(store_file, write=True)
         try:
@@ -73,7 +73,7 @@ def resume(store_file: str, how: How) -> int:
 
 def say_items(plan_file: str, *, fmt: str, output: str | None) -> int:
     """Print the items of a plan, and explore nothing."""
-    out = output_of(output, plan_file)
+    out = Output(output, plan_file)
     with redirect_stdout(sys.stderr):
         plan = plan_of(plan_file)
         items = items_of(plan, load_project(Path.cwd()))

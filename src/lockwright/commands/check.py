@@ -40,6 +40,7 @@ from lockwright.scenario import Scenario
 from lockwright.session import Session
 
 INTERRUPTED = 130
+NOT_BEGUN = "not begun: the check was interrupted"
 CHECKPOINT_S = 30.0
 WORST_FIRST = (INTERRUPTED, 4, 2, 1, 3, 0)
 
@@ -223,7 +224,7 @@ class Checking:
         The search is written down at `path`, if there is one, every so many seconds.  False if it
         was interrupted.
         """
-        for session in sessions:
+        for at, session in enumerate(sessions):
             keeper = None if path is None else Keeper(path, every, session)
             name, options = session.scenario.name, session.options
             meter = Meter(name, options.executions, options.seconds, quiet=self.quiet)
@@ -244,6 +245,8 @@ class Checking:
                 keeper.save()
             if interrupts.asked:
                 self._worst(INTERRUPTED)
+                left = sessions[at + 1 :]
+                self.failures += [Failure(each.scenario.name, NOT_BEGUN) for each in left]
                 click.echo("lockwright: interrupted; this is what was done so far", err=True)
                 return False
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from lockwright.core.errors import UsageError
@@ -21,6 +22,21 @@ def replace_bytes(path: Path, content: bytes) -> None:
         _replace(path, content)
     except OSError as error:
         raise _unwritable(path, error) from None
+
+
+def check_apart(path: Path, read: Iterable[str | Path] = ()) -> None:
+    """Raise UsageError if to write a file would overwrite one that is read, or a campaign's store.
+
+    In `read`, - is standard input.
+    """
+    from lockwright.campaign.store_file import is_store  # noqa: PLC0415  # loads sqlite3
+
+    try:
+        same = any(path.resolve() == Path(each).resolve() for each in read if each != "-")
+    except ValueError:  # a name with a NUL in it
+        raise UsageError(f"cannot write {str(path)!r}: that is no name of a file") from None
+    if same or is_store(path):
+        raise UsageError(f"{path} would be overwritten: name another file for the output")
 
 
 def try_file(path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lockwright.commands.files import replace_bytes, try_file
+from lockwright.commands.files import check_apart, replace_bytes, try_file
 from lockwright.core.errors import UsageError
 from lockwright.core.result import Result, Verdict
 from lockwright.report.document import Document, Found, Run
@@ -139,18 +139,6 @@ class Target:
         self.stdout.buffer.flush()
 
 
-def check_apart(path: Path, read: Sequence[str]) -> None:
-    """Raise UsageError if to write a file would overwrite what is read, or a campaign's store."""
-    from lockwright.campaign.store_file import is_store  # noqa: PLC0415  # loads sqlite3
-
-    try:
-        same = any(path.resolve() == Path(name).resolve() for name in read if name != STDOUT)
-    except ValueError:  # a name with a NUL in it
-        raise UsageError(f"cannot write {str(path)!r}: that is no name of a file") from None
-    if same or is_store(path):
-        raise UsageError(f"{path} would be overwritten: name another file for the output")
-
-
 def narrowed(document: Document, number: int) -> Document:
     """The part of a report that is about its finding of that number.  Raises UsageError."""
     found = document.found()
@@ -166,6 +154,7 @@ def narrowed(document: Document, number: int) -> Document:
         graph=document.graph,
         sources=document.sources,
         stale=document.stale,
+        only=number,
         lockwright_version=document.lockwright_version,
         model_version=document.model_version,
     )

@@ -14,7 +14,12 @@ CYCLES_MAX = 100
 @click.command("graph", short_help="The lock graph of reports, /proc dumps or scenarios.")
 @click.argument("sources", nargs=-1, metavar="SOURCE...")
 @click.option(
-    "-o", "--output", metavar="FILE", help="Draw or write it: .svg, .html, .dot, .graphml, .json."
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FILE",
+    help="Draw or write it: .svg, .html, .dot, .graphml, .json.  May be given several times.",
 )
 @click.option(
     "--compare",
@@ -54,7 +59,7 @@ CYCLES_MAX = 100
 def graph(
     sources: tuple[str, ...],
     *,
-    output: str | None,
+    outputs: tuple[str, ...],
     pairs: tuple[tuple[str, str], ...],
     only_cycles: bool,
     ends: tuple[str, str] | None,
@@ -87,7 +92,7 @@ def graph(
     from lockwright.commands.graphing import Asked, Graphing  # noqa: PLC0415  # the same
 
     options = Options(executions=executions, seconds=seconds, events=False)
-    orders = not (only_cycles or ends or output)
+    orders = not (only_cycles or ends or outputs)
     asked = Asked(ends, around, depth, fold_numbers, most, orders)
     if pairs:
         if sources or ends:
@@ -95,12 +100,13 @@ def graph(
             raise UsageError(
                 f"--compare OLD NEW names all that is compared: {more} is one too many"
             )
-        graphing = Graphing(asked, output, COMPARED)
+        names = [name for pair in pairs for name in pair]
+        graphing = Graphing(asked, outputs, names, COMPARED)
         old = graphing.read(tuple(one for one, _ in pairs), options)
         return graphing.compare(old, graphing.read(tuple(two for _, two in pairs), options), fmt)
     if not sources:
         raise click.UsageError("Missing argument 'SOURCE...'.")
-    graphing = Graphing(asked, output)
+    graphing = Graphing(asked, outputs, sources)
     return graphing.tell(
         graphing.read(sources, options), fmt, with_cycles=only_cycles or ends is None
     )

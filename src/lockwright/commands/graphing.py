@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -49,18 +49,25 @@ class Asked:
 
 
 class Graphing:
-    """Lock graphs on their way from their sources to what is shown."""
+    """Lock graphs on their way from their sources to what is shown.
 
-    def __init__(self, asked: Asked, output: str | None, forms: Sequence[str] = FORMS) -> None:
+    Invariant: `targets` has each file that is written, with how its name ends.
+    """
+
+    def __init__(
+        self,
+        asked: Asked,
+        outputs: Sequence[str],
+        read: Sequence[str],
+        forms: Sequence[str] = FORMS,
+    ) -> None:
         self.asked = asked
         self.out = Output()
         self.problems: list[str] = []
         self.notes: list[str] = []
-        self.target: Output | None = None
-        self.suffix = ""
-        if output is not None:
-            self.suffix = suffix_of(output, forms)
-            self.target = Output(output)
+        self.targets = [
+            (suffix_of(output, forms), Output(output, *read)) for output in dict.fromkeys(outputs)
+        ]
 
     def read(self, sources: tuple[str, ...], options: Options) -> LockGraph:
         """The graph of these sources, with what is wrong with them kept.  Raises UsageError."""
@@ -80,8 +87,7 @@ class Graphing:
         for name in asked.ends or ():
             check_class(whole, name)
         found = judged(whole, asked.most)
-        if self.target is not None:
-            self._write(drawn(whole, self.suffix))
+        self._write(lambda suffix: drawn(whole, suffix))
         if fmt == "json":
             self.out.json(self._as_json(whole, found))
         else:
@@ -99,8 +105,7 @@ class Graphing:
             near = both.around(asked.around, asked.depth).classes
             old, new = old.part(near), new.part(near)
         found = compare(old, new, asked.most)
-        if self.target is not None:
-            self._write(drawn_compared(found, self.suffix))
+        self._write(lambda suffix: drawn_compared(found, suffix))
         if fmt == "json":
             data = {**comparison_as_json(found), "problems": self.problems, "notes": self.notes}
             self.out.json(data)
@@ -109,10 +114,10 @@ class Graphing:
             self.out.say(comparison_text(found, self.out.width, orders=asked.orders))
         return int(bool(found.cycles_new or found.cycles_still))
 
-    def _write(self, text: str) -> None:
-        if self.target is not None:
-            self.target.say(text.rstrip("\n"))
-            self.target.close()
+    def _write(self, drawn_as: Callable[[str], str]) -> None:
+        for suffix, target in self.targets:
+            target.say(drawn_as(suffix).rstrip("\n"))
+            target.close()
 
     def _complain(self) -> None:
         for said in shortened([*self.problems, *self.notes]):

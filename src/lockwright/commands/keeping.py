@@ -11,7 +11,7 @@ from typing import Self
 import click
 
 from lockwright.checkpoint import Checkpoint, checkpoint_text, read_checkpoint
-from lockwright.commands.files import replace_file, try_file
+from lockwright.commands.files import check_apart, replace_file, try_file
 from lockwright.core.errors import UsageError
 from lockwright.session import Session
 
@@ -75,6 +75,7 @@ def checkpoint_path(name: str | None, resume: str | None) -> Path | None:
         raise UsageError(
             f"{name} is there already: go on with --resume {name}, or remove it to begin anew"
         )
+    check_apart(path)
     try_file(path)
     return path
 

@@ -12,7 +12,7 @@ from typing import TextIO
 
 import click
 
-from lockwright.commands.files import replace_file, try_file
+from lockwright.commands.files import check_apart, replace_file, try_file
 from lockwright.core.errors import UsageError
 
 WIDTH = 80
@@ -27,16 +27,18 @@ class Output:
 
     Invariant: a file is touched by `close` alone, and then holds all that was said.  That it can
     be written is tried when the object is made.  Standard output is taken as it was then, so that
-    a model that prints does not get between the lines.
+    a model that prints does not get between the lines.  The file is none of those that are `read`,
+    and no campaign's store.
     """
 
-    def __init__(self, path: str | None = None) -> None:
+    def __init__(self, path: str | None = None, *read: str | Path) -> None:
         if path == "":
             raise UsageError("cannot write the result: the name of the file is empty")
         self.stream: TextIO = sys.stdout
         self.path = None if path in (None, "-") else Path(str(path))
         self.parts: list[str] = []
         if self.path is not None:
+            check_apart(self.path, read)
             try_file(self.path)
         elif sys.stdout is None:
             raise UsageError("cannot write to standard output: it is closed")

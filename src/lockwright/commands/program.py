@@ -44,7 +44,7 @@ def program(
     """
     from lockwright.program.command import replay_program, run_program_files  # noqa: PLC0415  # here
 
-    out = Output(output)
+    out = Output(output, *files)
     paths = [Path(file) for file in files]
     if token is None:
         options = asked.bounded()

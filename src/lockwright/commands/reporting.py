@@ -36,6 +36,7 @@ TOLD_FROM = 10
 SOURCE_MAX = 2**20
 """No file of a model that is larger is shown."""
 NAMES_MAX = 3
+NOTHING = "There is no scenario in it."
 PACKAGE = Path(lockwright.__file__).parent
 OURS = "lockwright/"
 """How timelines begin the paths of lockwright's own files."""
@@ -59,6 +60,8 @@ def document_of(gathered: Gathered, title: str | None = None) -> Document:
     document.stale = "; ".join([*stale(known), *notes])
     document.graph = graph_of(document)
     document.sources = dict(sources_of(timelines(document)))
+    if not (document.results or document.failures or document.runs or document.campaign):
+        document.lead = NOTHING
     return document
 
 

@@ -1,29 +1,126 @@
 """Whether data that was read from a file is what it says to be, before a report is made of it.
 
-`from_json` of the records takes values as they come.  What a result file says is told to people
-and drawn, so that each value must be of its type, and each number that points to something must
-point to something that is there.
+`from_json` of the records takes values as they come, and fails somewhere within on what is no list.
+What a result file says is told to people and drawn, so that each value must be of its type, no
+count negative, and each number that points to something must point to something that is there.
+
+`check_form` looks at the JSON before a record is made of it, `check_types` at the record.
 """
 
 from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from lockwright.core.finding import Finding
 from lockwright.core.location import Value
+from lockwright.core.nearest import Nearest
+from lockwright.core.prediction import Link, Prediction
+from lockwright.core.result import Result
 from lockwright.core.timeline import NEVER, Timeline
+
+COUNTS = (
+    *("executions", "estimated", "deadlocked", "sleep_set_blocked", "steps", "steps_longest"),
+    *("restarts", "attempts", "outcomes", "address"),
+)
+"""Fields that hold no negative numbers."""
+OWN_FORM = ("schedule", "by", "coverage", "deadlock", "report")
+"""Fields whose JSON form is another than their type: `from_json` knows it."""
+
+NEEDED: dict[type[Value], tuple[str, ...]] = {
+    Result: ("verdict", "findings"),
+    Finding: ("chain", "lines", "classes", "schedule", "events"),
+    Nearest: ("events",),
+    Timeline: tuple(each.name for each in fields(Timeline)),
+    Prediction: ("links", "attempts", "deadlock"),
+    Link: ("by",),
+}
+"""Fields with a default that must be there all the same."""
+
+
+def check_form(kind: type[Value], data: Value, where: str = "") -> None:
+    """Raise ValueError, which says where, for JSON data that no record of this kind has."""
+    if not is_dataclass(kind):
+        _check_array(kind, data, where)
+        return
+    if not isinstance(data, dict):
+        raise ValueError(f"{where or 'it'} is {_short(data)}")
+    required = _required(kind)
+    for name in required:
+        if name not in data:
+            raise ValueError(f"{_within(where, name)} is missing")
+    for name, hint in _hints(kind).items():
+        if name == "schedule" and name in required:
+            _check(data[name], str, _within(where, name))
+        elif name in data and name not in OWN_FORM:
+            _check_form(data[name], hint, _within(where, name))
+
+
+def _check_array(kind: type[Value], data: Value, where: str) -> None:
+    """Of a named tuple, whose JSON form is a list."""
+    hints = list(_hints(kind).values())  # type: ignore[arg-type]  # a class can be hashed
+    short = len(hints) - len(kind._field_defaults)
+    if not isinstance(data, list) or not short <= len(data) <= len(hints):
+        raise ValueError(f"{where} is {_short(data)}")
+    for at, (each, hint) in enumerate(zip(data, hints, strict=False)):
+        _check_form(each, hint, f"{where}[{at}]")
+
+
+def _check_form(data: Value, hint: object, where: str) -> None:
+    """Of a field: what is a list or an object has to be one; `check_types` sees the rest."""
+    kinds = [each for each in _kinds(hint) if each is not types.NoneType]
+    if data is None and len(kinds) < len(_kinds(hint)):
+        return
+    known, inner = _class_of(kinds[0]), get_args(kinds[0])
+    if known in (list, tuple):
+        if not isinstance(data, list):
+            raise ValueError(f"{where} is {_short(data)}")
+        if inner[1:] == (...,) or known is list:
+            for at, each in enumerate(data):
+                _check_form(each, inner[0], f"{where}[{at}]")
+    elif known is dict and not isinstance(data, dict):
+        raise ValueError(f"{where} is {_short(data)}")
+    elif _hints(known):  # type: ignore[arg-type]  # the same
+        check_form(known, data, where)
+
+
+@cache
+def _required(kind: type[Value]) -> tuple[str, ...]:
+    """The fields that must be there: those without a default, and what `from_json` asks for."""
+    names = [each.name for each in fields(kind) if _plain(each)]
+    return *names, *(name for name in NEEDED.get(kind, ()) if name not in names)
+
+
+def _plain(field: Field[Value]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _within(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name
 
 
 def check_types(value: Value, where: str = "") -> None:
     """Raise ValueError, which says where, for a record with a field that is not of its type."""
     hints = _hints(type(value))  # type: ignore[arg-type]  # a class can be hashed
     for name, hint in hints.items():
-        _check(getattr(value, name), hint, f"{where}.{name}" if where else name)
+        found = getattr(value, name)
+        _check(found, hint, _within(where, name))
+        if name in COUNTS:
+            _check_counts(found, _within(where, name))
     if isinstance(value, Timeline):
         check_timeline(value, where)
+
+
+def _check_counts(found: Value, where: str) -> None:
+    """Numbers: one, or some with names."""
+    if isinstance(found, dict):
+        for key, each in found.items():
+            _check_counts(each, f"{where}[{_short(key)}]")
+    elif isinstance(found, int) and found < 0:
+        raise ValueError(f"{where} is {found}")
 
 
 @cache

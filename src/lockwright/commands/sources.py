@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lockwright.commands.inputs import STDIN, content_of, standard_input
-from lockwright.commands.sound import check_types
+from lockwright.commands.sound import check_form, check_types
 from lockwright.core.errors import UsageError
 from lockwright.core.event import Event
 from lockwright.core.finding import Finding
@@ -27,6 +27,8 @@ EXPECTED = (
     "expected the JSON of `lockwright check --format json` or of `lockwright replay --format json`,"
     " or the store of a campaign"
 )
+BLOCKED = "blocked"
+"""The kind of the event that says of a task that it waits for ever (`explore.record.ends`)."""
 MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
@@ -146,19 +148,36 @@ def add_json(gathered: Gathered, data: Value) -> None:
 
 def _add_check(gathered: Gathered, data: Mapping[str, Value]) -> None:
     gathered.results += map(_result, _list(data["results"]))
-    for each in _list(data.get("errors", [])):
-        failure = Failure(each["scenario"], each["error"])
-        check_types(failure)
-        gathered.failures.append(failure)
-    for each in _list(data.get("predictions", [])):
-        prediction = Prediction.from_json(each)
-        check_types(prediction)
-        if prediction.deadlock is not None:
-            check_types(prediction.deadlock)
-        gathered.predictions.append(prediction)
+    for at, each in enumerate(_list(data.get("errors", []))):
+        gathered.failures.append(_failure(each, "scenario", f"errors[{at}]"))
+    for at, each in enumerate(_list(data.get("predictions", []))):
+        gathered.predictions.append(_prediction(each, f"predictions[{at}]"))
+
+
+def _failure(data: Value, name: str, where: str) -> Failure:
+    if not isinstance(data, dict):
+        raise TypeError(f"{where} is no object")
+    told = {key: data[it] for key, it in (("scenario", name), ("error", "error")) if it in data}
+    check_form(Failure, told, where)
+    failure = Failure(**told)
+    check_types(failure, where)
+    return failure
+
+
+def _prediction(data: Value, where: str) -> Prediction:
+    check_form(Prediction, data, where)
+    if data.get("deadlock") is not None:
+        check_form(Finding, data["deadlock"], f"{where}.deadlock")
+    prediction = Prediction.from_json(data)
+    check_types(prediction, where)
+    if prediction.deadlock is not None:
+        check_types(prediction.deadlock, f"{where}.deadlock")
+    return prediction
 
 
 def _result(data: Value) -> Result:
+    if isinstance(data, dict) and data.get("version") == VERSION:
+        check_form(Result, data)
     result = Result.from_json(data)
     check_types(result)
     add_result(LockGraph(), result.scenario, result.lock_graph)  # tells if that is malformed
@@ -173,18 +192,25 @@ def _list(data: Value) -> list[Value]:
 
 def _add_replay(gathered: Gathered, data: Mapping[str, Value]) -> None:
     told = data.get("timeline")
+    for name, kind in (("events", Event), ("findings", Finding)):
+        for at, each in enumerate(_list(data[name])):
+            check_form(kind, each, f"{name}[{at}]")
+    if told is not None:
+        check_form(Timeline, told, "timeline")
     run = Run(
         f"Replay of {data['scenario']}",
         data["scenario"],
-        tuple(Event.from_json(each) for each in _list(data["events"])),
+        tuple(Event.from_json(each) for each in data["events"]),
         None if told is None else Timeline.from_json(told),
         data.get("token", ""),
     )
-    findings = [Finding.from_json(each) for each in _list(data["findings"])]
-    for each in (run, *findings):
-        check_types(each)
-    version = data.get("model_version", "")
-    add_replay(gathered, run, findings, dict(data.get("parameters", {})), version)
+    check_types(run)
+    findings = [Finding.from_json(each) for each in data["findings"]]
+    for at, finding in enumerate(findings):
+        check_types(finding, f"findings[{at}]")
+    version, parameters = data.get("model_version", ""), data.get("parameters", {})
+    check_types(Result(run.scenario, "", parameters, "replay", model_version=version))
+    add_replay(gathered, run, findings, parameters, version)
 
 
 def add_replay(
@@ -199,6 +225,8 @@ def add_replay(
         gathered.runs.append(run)
         return
     result = Result(run.scenario, "", parameters, "replay", Verdict.VIOLATED, executions=1)
+    result.steps = result.steps_longest = sum(event.step >= 0 for event in run.events)
+    result.deadlocked = int(any(each.step < 0 and each.kind == BLOCKED for each in run.events))
     result.findings = list(findings)
     result.model_version = version
     gathered.results.append(result)
@@ -217,18 +245,19 @@ def add_scope(gathered: Gathered, data: Mapping[str, Value]) -> None:
         title=f"{data['explored']} of {data['programs']} programs",
         verdict=Verdict(data["verdict"]),
         exhausted=data["complete"],
-        findings=[_of_program(each) for each in _list(data["findings"])],
+        findings=[
+            _of_program(each, f"findings[{at}]") for at, each in enumerate(_list(data["findings"]))
+        ],
         **{name: data[name] for name in names},
     )
     check_types(result)
     gathered.results.append(result)
-    for each in _list(data["errors"]):
-        failure = Failure(each["program"], each["error"])
-        check_types(failure)
-        gathered.failures.append(failure)
+    for at, each in enumerate(_list(data["errors"])):
+        gathered.failures.append(_failure(each, "program", f"errors[{at}]"))
 
 
-def _of_program(data: Mapping[str, Value]) -> Finding:
+def _of_program(data: Value, where: str) -> Finding:
+    check_form(Finding, data, where)
     told = {name: value for name, value in data.items() if name not in ("program", "programs")}
     finding = Finding.from_json(told)
     count = data["programs"]

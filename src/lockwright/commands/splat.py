@@ -76,6 +76,6 @@ def splat(
     from lockwright.commands.splatting import Splatting, Wanted  # noqa: PLC0415  # slow, and here
 
     wanted = Wanted(program_file, graph_file, explore, executions, seconds)
-    splatting = Splatting(wanted, output)
-    splatting.collect(files or ("-",))
+    splatting = Splatting(wanted, output, files or ("-",))
+    splatting.collect()
     return splatting.tell(fmt)

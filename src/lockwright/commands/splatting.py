@@ -65,21 +65,24 @@ class Case:
 class Splatting:
     """Reports on their way from their files to what is shown."""
 
-    def __init__(self, wanted: Wanted, output: str | None) -> None:
+    def __init__(self, wanted: Wanted, output: str | None, files: tuple[str, ...]) -> None:
         self.wanted = wanted
-        self.out = Output(output)
+        self.files = tuple(dict.fromkeys(files))
+        self.out = Output(output, *self.files)
         self.cases: list[Case] = []
         self.problems: dict[str, tuple[str, ...]] = {}
-        self.programs = None if wanted.program is None else Output(wanted.program)
+        self.programs: Output | None = None
+        if wanted.program is not None:
+            self.programs = Output(wanted.program, *self.files)
         self.graph: Output | None = None
         self.suffix = ""
         if wanted.graph is not None:
             self.suffix = suffix_of(wanted.graph)
-            self.graph = Output(wanted.graph)
+            self.graph = Output(wanted.graph, *self.files)
 
-    def collect(self, files: tuple[str, ...]) -> None:
+    def collect(self) -> None:
         """Read all files.  Raises UsageError for one that cannot be read, or has no report."""
-        for file in dict.fromkeys(files):
+        for file in self.files:
             source = STDIN if file == "-" else file
             log = read_bytes(standard_input() if file == "-" else content_of(file))
             if not log.reports:

@@ -38,12 +38,14 @@ class Lane(NamedTuple):
 
 
 class Lock(NamedTuple):
-    """A lock that somebody held or waited for: its own name, its class, and what it is, by the
-    primitive: mutex, rwsem, spinlock, srcu, rcu, work."""
+    """A lock that somebody held or waited for: its own name, its class, what it is, by the
+    primitive: mutex, rwsem, spinlock, srcu, rcu, work, and its address as the validator prints it,
+    0 if it has none or nobody has told it."""
 
     name: str
     lock_class: str
     kind: str
+    address: int = 0
 
 
 class Hold(NamedTuple):
@@ -61,6 +63,10 @@ class Hold(NamedTuple):
 
 class Wait(NamedTuple):
     """A task cannot go on after step `begin`, until it does in step `end`.
+
+    Who has not begun does not wait, whatever its first step will be, unless that is for a grace
+    period to end, as a callback's is, or the task never begins: then it waits from when it could
+    not, for the last time.
 
     `text` is the operation, `lock` the lock it waits for or -1.  `on` are the tasks that it waits
     for at the beginning, as far as that can be told: holders, readers, the task that is joined.

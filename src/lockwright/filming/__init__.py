@@ -64,13 +64,14 @@ class Film:
         if self.world is None:
             return None
         things, changes = self.things.told()
+        waits = self.waits.told()  # which may add to the locks
         return Timeline(
             self.places.listed,
             tuple(self.chains),
             tuple(self.lanes),
             tuple(self.locks.listed),
             tuple(self.holds.taken),
-            tuple(self.waits.seen),
+            waits,
             tuple(self.waits.periods),
             things,
             changes,

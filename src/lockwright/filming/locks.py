@@ -105,10 +105,12 @@ class Locks:
     def _shown(self, lock: Location | None, use: LockUse | None) -> Shown:
         if lock is None:
             assert use is not None, "a lock that nobody has seen was acquired"
-            return Shown(numbered(self.used, use.map_name), self.names(use.key), MAP)
+            return Shown(numbered(self.used, use.map_name), self.names(use.key), MAP, use.instance)
         kind = next((kind for cls, kind in KINDS if isinstance(lock, cls)), type(lock).__name__)
-        cls = self.names(lock.cls) if isinstance(lock, Lock) else ""
-        return Shown(numbered(self.used, lock.name), cls, kind)
+        name = numbered(self.used, lock.name)
+        if isinstance(lock, Lock):
+            return Shown(name, self.names(lock.cls), kind, lock.address)
+        return Shown(name, "", kind)
 
 
 def key_of(lock: Location) -> int:

@@ -23,7 +23,9 @@ class Waits:
 
     Invariant: `open[index]` has the operation that the task of this index waits in and the place of
     its wait in `seen`; `elapsing` has, by their places in `periods`, of the grace periods that are
-    not over what they wait for; `begun` the last one that a task waited for.
+    not over what they wait for; `begun` the last one that a task waited for.  `active` has the
+    tasks that have taken a step, and `idle[index]` the wait of one that cannot take its first, and
+    the lock: it counts if the task never does.
     """
 
     def __init__(self, world: World, holds: Holds) -> None:
@@ -36,10 +38,13 @@ class Waits:
         self.elapsing: dict[int, tuple[Location, ...]] = {}
         self.begun: dict[int, GraceWait] = {}
         self.barriers: list[GraceWait] = []
+        self.active: set[int] = set()
+        self.idle: dict[int, tuple[Wait, Location | None]] = {}
         world.on_step += (self.stepped,)
 
     def stepped(self, task: Task, operation: Operation, result: Value) -> None:
         """A task has taken a step."""
+        self.active.add(task.index)
         if isinstance(operation, Barrier) and operation.waiting is not None:
             self.barriers.append(operation.waiting)
 
@@ -54,6 +59,9 @@ class Waits:
                 known = None
             if op is None or not op.blocking:
                 continue
+            if task.index not in self.active and not isinstance(op, GraceWait):
+                self._watch_idle(task, op, step)
+                continue
             self._watch(task, op, step)
             if isinstance(op, GraceWait) and self.begun.get(task.index) is not op:
                 self._begin(task, op, step)
@@ -61,6 +69,18 @@ class Waits:
             if all(flag.value for flag in flags):
                 self.periods[at] = self.periods[at]._replace(end=step)
                 del self.elapsing[at]
+
+    def told(self) -> tuple[Wait, ...]:
+        """All waits, in the order in which they began."""
+        never = [self._numbered(*found) for found in self.idle.values()]
+        return tuple(sorted((*self.seen, *never), key=lambda wait: (wait.begin, wait.task)))
+
+    def _watch_idle(self, task: Task, op: Operation, step: int) -> None:
+        """See whether a task could begin: when it does, it has been seen that it could."""
+        if op.enabled():
+            self.idle.pop(task.index, None)
+        elif task.index not in self.idle:
+            self.idle[task.index] = self._wait(task, op, step)
 
     def _watch(self, task: Task, op: Operation, step: int) -> None:
         """See whether a task can go on with what it is about to do."""
@@ -76,7 +96,7 @@ class Waits:
                 self._change(known[1], woken=NEVER)
         elif not enabled:
             self.open[task.index] = op, len(self.seen)
-            self.seen.append(self._wait(task, op, step))
+            self.seen.append(self._numbered(*self._wait(task, op, step)))
 
     def _mutex_next(self, known: tuple[Operation, int], step: int) -> tuple[Operation, int] | None:
         """A signal came, and the mutex is somebody's: that is another wait."""
@@ -89,11 +109,15 @@ class Waits:
     def _change(self, at: int, **fields: Value) -> None:
         self.seen[at] = self.seen[at]._replace(**fields)
 
-    def _wait(self, task: Task, op: Operation, step: int) -> Wait:
+    def _wait(self, task: Task, op: Operation, step: int) -> tuple[Wait, Location | None]:
+        """A wait as it begins, still without the number of its lock, and the lock."""
         lock = lock_of(op) if _signalled(op) or not isinstance(op, Retake) else None
-        number = NEVER if lock is None else self.locks.number(key_of(lock))
         on = self._flagged(op) or self._holders(task, lock)
-        return Wait(task.index, op.describe(), number, on, step, NEVER, NEVER)
+        return Wait(task.index, op.describe(), NEVER, on, step, NEVER, NEVER), lock
+
+    def _numbered(self, wait: Wait, lock: Location | None) -> Wait:
+        """A wait that is told: so is its lock."""
+        return wait if lock is None else wait._replace(lock=self.locks.number(key_of(lock)))
 
     def _holders(self, task: Task, lock: Location | None) -> tuple[int, ...]:
         """Who holds the lock that a task waits for."""

@@ -86,6 +86,7 @@ class Document:
     rest, its findings among it.  `graph` is the lock graph of all together, `before` another one to
     lay beside it.  `sources` has the text of the model's files by the path that timelines name, as
     far as they were found; `stale` says that the model has changed since, and is empty otherwise.
+    `only` is the number that its one finding has in the whole report, if this is a part of one.
     """
 
     title: str
@@ -100,6 +101,7 @@ class Document:
     before: LockGraph | None = None
     sources: dict[str, str] = field(default_factory=dict)
     stale: str = ""
+    only: int = 0
     lockwright_version: str = ""
     model_version: str = ""
 
@@ -115,7 +117,7 @@ class Document:
             for finding in result.findings:
                 key = finding.kind, finding.signature
                 seen.setdefault(key, []).append((result.scenario, finding))
-        return [_found(at, each) for at, each in enumerate(seen.values(), 1)]
+        return [_found(at, each) for at, each in enumerate(seen.values(), self.only or 1)]
 
     def all_runs(self) -> list[Run]:
         """The interleavings of its findings that have one, then its other runs."""

@@ -121,7 +121,8 @@ def _findings(document: Document, width: int) -> Iterator[str]:
     found = document.found()
     printed: dict[tuple[str, tuple[Choice, ...]], int] = {}
     for each in found:
-        head = f"Finding {each.number} of {len(found)}: {each.finding.kind}"
+        of = "" if document.only else f" of {len(found)}"
+        head = f"Finding {each.number}{of}: {each.finding.kind}"
         yield "\n".join([head, "-" * min(len(head), width)])
         where = each.scenarios[0] if each.scenarios else ""
         shown = printed.setdefault((where, each.finding.schedule), each.number)

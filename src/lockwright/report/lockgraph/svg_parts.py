@@ -1,4 +1,4 @@
-"""The pieces of a lock graph's picture: boxes, orders, and the labels that find a place.
+"""The pieces of a lock graph's picture: boxes, orders, and the labels between.
 
 What is on a cycle is coloured and thicker and says so in a label, what only readers make is
 dashed, what a comparison finds gone or new has a sign: nothing is told by colour alone.
@@ -6,13 +6,13 @@ dashed, what a comparison finds gone or new has a sign: nothing is told by colou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
 from lockwright.report.lockgraph.graph import Edge, LockGraph
 from lockwright.report.lockgraph.layout import Box, Drawing, Point, Route
 from lockwright.report.lockgraph.marks import SIGNS, Marks, class_lines, edge_lines
+from lockwright.report.lockgraph.svg_labels import Places
 from lockwright.report.lockgraph.svg_style import (
     CHAR,
     LABEL_CHAR,
@@ -25,8 +25,7 @@ from lockwright.report.lockgraph.svg_style import (
 
 ALL_LABELLED_MAX = 120  # orders; in larger pictures only those on cycles have a label
 SIGN = 8.0
-BOWED = 6  # points of an order between neighbouring columns that makes room for the one back
-TRIED = (0.5, 0.35, 0.65, 0.22, 0.78)
+PLATE = 1.5  # so much wider to each side is the ground of a label
 
 
 class Picture:
@@ -39,6 +38,7 @@ class Picture:
     def __init__(self, graph: LockGraph, marks: Marks, drawing: Drawing, tips: str) -> None:
         self.graph = graph
         self.marks = marks
+        self.drawing = drawing
         self.tips = tips
         self.titles = True
         self.boxes = [box for box in drawing.boxes if box.name in graph.classes]
@@ -122,9 +122,11 @@ class Picture:
     def _labels(self) -> Iterator[str]:
         """What stands at orders, each where it covers no box and no other label; of those that find
         no such place, one that is on no cycle and as it was is left out."""
-        taken = _Room(self.boxes)
-        taken.keep(box for box in self.boxes if box.name in self.marks.changes)
+        taken = Places(self.drawing, self.boxes, self.routes)
+        taken.keep((box for box in self.boxes if box.name in self.marks.changes), 2 * SIGN)
         every = len(self.routes) <= ALL_LABELLED_MAX
+        if every:
+            taken.cross()
         cyclic = self.marks.numbers
         first = {*cyclic, *self.marks.changes}
         for route in sorted(self.routes, key=lambda each: (each.held, each.taken) not in first):
@@ -133,16 +135,22 @@ class Picture:
             needed = ends in cyclic or ends in self.marks.changes
             if not text or not (every or needed):
                 continue
-            width = len(text) * LABEL_CHAR
-            place = taken.find(_middles(route), width, must=needed)
-            if place is None:
-                continue
-            tone = TONES[self.marks.edges[ends]] if ends in self.marks.edges else ""
-            kinds = " ".join(["lg-label", *self._kinds(ends, tone)])
-            yield (
-                f'<text class="{kinds}" data-label="{self._order_at[ends]}" text-anchor="middle" '
-                f'x="{number(place[0])}" y="{number(place[1] + LABEL_LINE / 3)}">{text}</text>'
-            )
+            place = taken.find(route, len(text) * LABEL_CHAR, must=needed)
+            if place is not None:
+                yield self._label(ends, text, place)
+
+    def _label(self, ends: tuple[str, str], text: str, place: Point) -> str:
+        """A text on plain ground, as a line would strike it through."""
+        tone = TONES[self.marks.edges[ends]] if ends in self.marks.edges else ""
+        kinds = " ".join(["lg-label", *self._kinds(ends, tone)])
+        (x, y), width = place, len(text) * LABEL_CHAR
+        return (
+            f'<g class="{kinds}" data-label="{self._order_at[ends]}">'
+            f'<rect x="{number(x - width / 2 - PLATE)}" y="{number(y - LABEL_LINE / 2)}" '
+            f'width="{number(width + 2 * PLATE)}" height="{number(LABEL_LINE)}" rx="2"/>'
+            f'<text text-anchor="middle" x="{number(x)}" y="{number(y + LABEL_LINE / 3)}" '
+            f'textLength="{number(width)}">{text}</text></g>'
+        )
 
 
 def sign(x: float, y: float, text: str) -> str:
@@ -151,81 +159,6 @@ def sign(x: float, y: float, text: str) -> str:
         f'<g class="lg-sign"><circle cx="{number(x)}" cy="{number(y)}" r="{number(SIGN)}"/>'
         f'<text x="{number(x)}" y="{number(y + 4)}" text-anchor="middle">{text}</text></g>'
     )
-
-
-class _Room:
-    """What of a picture is covered: by boxes, and by labels that have a place.
-
-    Invariant: `rows` has each such rectangle in all rows of `HEIGHT` that it touches.
-    """
-
-    HEIGHT = 32.0
-
-    def __init__(self, boxes: Sequence[Box]) -> None:
-        self.rows: dict[int, list[tuple[float, float, float, float]]] = {}
-        for box in boxes:
-            self._take((box.x, box.y), box.width, box.height)
-
-    def keep(self, signed: Iterable[Box]) -> None:
-        """Leave what stands at the corners of these boxes uncovered."""
-        for box in signed:
-            corner = box.x - box.width / 2, box.y - box.height / 2
-            self._take(corner, 2 * SIGN, 2 * SIGN)
-
-    def find(self, places: Iterator[Point], width: float, *, must: bool) -> Point | None:
-        """The first of these places that is free, which then no more is; if there `must` be one,
-        the first one of all if none is."""
-        first: Point | None = None
-        for place in places:
-            first = first or place
-            if self._free(place, width):
-                self._take(place, width, LABEL_LINE)
-                return place
-        return first if must else None
-
-    def _rows(self, top: float, bottom: float) -> range:
-        return range(int(top // self.HEIGHT), int(bottom // self.HEIGHT) + 1)
-
-    def _take(self, place: Point, width: float, height: float) -> None:
-        x, y = place
-        found = x - width / 2, y - height / 2, x + width / 2, y + height / 2
-        for row in self._rows(found[1], found[3]):
-            self.rows.setdefault(row, []).append(found)
-
-    def _free(self, place: Point, width: float) -> bool:
-        left, right = place[0] - width / 2 - 2, place[0] + width / 2 + 2
-        top, bottom = place[1] - LABEL_LINE / 2, place[1] + LABEL_LINE / 2
-        return not any(
-            left < end and right > start and top < lower and bottom > upper
-            for row in self._rows(top, bottom)
-            for start, upper, end, lower in self.rows.get(row, ())
-        )
-
-
-def _middles(route: Route) -> Iterator[Point]:
-    """Points of a route where a label may stand, the best first."""
-    if route.held == route.taken:
-        x, y = route.points[1]
-        yield x, y + LABEL_LINE * 0.7
-        return
-    if len(route.points) == BOWED:
-        yield route.points[2]
-    pieces = list(pairwise(route.points))
-    for share in TRIED:
-        for at, ((x, y), (to_x, to_y)) in enumerate(pieces):
-            if at % 2:
-                yield _bent((x, y), (to_x, to_y), share)
-            elif abs(to_x - x) > 4 * LABEL_CHAR:
-                yield x + (to_x - x) * share, y
-
-
-def _bent(start: Point, end: Point, share: float) -> Point:
-    """A point of the curve between two columns."""
-    early, late = (1 - share) ** 3, share**3
-    near, far = 3 * (1 - share) ** 2 * share, 3 * (1 - share) * share**2
-    middle = (start[0] + end[0]) / 2
-    x = early * start[0] + (near + far) * middle + late * end[0]
-    return x, (early + near) * start[1] + (far + late) * end[1]
 
 
 def _curve(route: Route) -> str:

@@ -23,7 +23,8 @@ text{{fill:#1c2128}}
 .lg-box rect{{fill:#f5f6f8;stroke:#8b949e;stroke-width:1}}
 .lg-order{{fill:none;stroke:{GREY};stroke-width:1.2}}
 .lg-shared{{stroke-dasharray:6 4}}
-.lg-label{{font-size:10px;paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}}
+.lg-label text{{font-size:10px}}
+.lg-label rect{{fill:#fff}}
 .lg-tip{{fill:{GREY}}}
 .lg-bad.lg-order{{stroke:{RED};stroke-width:3}}
 .lg-unsure.lg-order{{stroke:{AMBER};stroke-width:2.6}}
@@ -31,9 +32,9 @@ text{{fill:#1c2128}}
 .lg-bad.lg-box rect{{stroke:{RED};stroke-width:2.5;fill:#fdecea}}
 .lg-unsure.lg-box rect{{stroke:{AMBER};stroke-width:2.2;fill:#fdf2d9}}
 .lg-good.lg-box rect{{stroke:{GREEN};stroke-width:1.8;fill:#e6f4ea}}
-.lg-bad.lg-tip,.lg-bad.lg-label{{fill:{RED}}}
-.lg-unsure.lg-tip,.lg-unsure.lg-label{{fill:{AMBER}}}
-.lg-good.lg-tip,.lg-good.lg-label{{fill:{GREEN}}}
+.lg-bad.lg-tip,.lg-bad.lg-label text{{fill:{RED}}}
+.lg-unsure.lg-tip,.lg-unsure.lg-label text{{fill:{AMBER}}}
+.lg-good.lg-tip,.lg-good.lg-label text{{fill:{GREEN}}}
 .lg-gone.lg-box rect{{stroke-dasharray:2 3;stroke-width:2}}
 .lg-new.lg-box rect{{stroke-width:2.5}}
 .lg-gone.lg-order{{stroke-dasharray:2 3;stroke-width:2}}

@@ -17,7 +17,7 @@ A run is an object:
   ...], flat: steps as the columns of the text join them.  The function is -1 where it is that of
   the lane's row before, the context is -1 where it is the lane's.
 - `locks`, `holds`, `waits`, `periods`, `things`, `changes`: as in `core.timeline`, with lanes
-  instead of tasks.
+  instead of tasks; addresses are text, as the validator prints them, empty if they are not known.
 - `touched`: {"locks", "things"}: of each, the rows that have to do with it.
 - `finding`: [row, headline S, lane] or null; the row after the last is the end.
 - `about`: {"lanes", "locks", "things"} that the finding is about, or null; see `film_about`.
@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from lockwright.core.event import Event
 from lockwright.core.frame import Frame
 from lockwright.core.location import Value
-from lockwright.core.timeline import Place, Timeline
+from lockwright.core.timeline import Lock, Place, Timeline
 from lockwright.report.columns import heads_of, runs_of, together
 from lockwright.report.document import Document, Run
 from lockwright.report.findings import headline
@@ -102,7 +102,10 @@ def _run(run: Run, tables: Tables) -> dict[str, Value]:
 def _holds_and_waits(scene: Scene, texts: Callable[[str], int]) -> dict[str, Value]:
     told, lane = scene.timeline, scene.lane
     return {
-        "locks": [[texts(each) for each in lock] for lock in told.locks],
+        "locks": [
+            [texts(each) for each in (lock.name, lock.lock_class, lock.kind, _address(lock))]
+            for lock in told.locks
+        ],
         "holds": [
             [lane(each.task), each.lock, texts(each.how), each.begin, each.end]
             for each in told.holds
@@ -122,6 +125,11 @@ def _holds_and_waits(scene: Scene, texts: Callable[[str], int]) -> dict[str, Val
             for each in told.grace_periods
         ],
     }
+
+
+def _address(lock: Lock) -> str:
+    """More than a number of JavaScript's holds."""
+    return f"{lock.address:016x}" if lock.address else ""
 
 
 def _things(told: Timeline, texts: Callable[[str], int]) -> dict[str, Value]:

@@ -30,6 +30,7 @@ from lockwright.report.page.findings import (
 from lockwright.report.page.verdicts import (
     ERROR_WORD,
     OPEN_MAX,
+    REALITY_TONES,
     Group,
     Line,
     Matrix,
@@ -268,4 +269,4 @@ def _words(lines: Sequence[Line], document: Document) -> Iterator[tuple[str, Cel
     realities |= {each.reality for each in document.predictions}
     for word, meaning in REALITIES.items():
         if word in realities:
-            yield meaning, Cell(word, NEUTRAL)
+            yield meaning, Cell(word, REALITY_TONES[word])

@@ -66,7 +66,8 @@ def _run(trace: Trace, number: int, document: Document, run: Run) -> Mapping[str
     if run.timeline is not None:
         trace.process(pid + 1, f"{title}: locks and objects", run.scenario)
         drawing.draw_rest(run.timeline)
-    trace.instant(Point(Track(pid, pid), 0), "p", run.title, about)
+    if run.finding is None:  # whose moment tells all that
+        trace.instant(Point(Track(pid, pid), 0), "p", run.title, about)
     _moment(drawing, run, about, "g" if len(document.all_runs()) == 1 else "p")
     return about
 

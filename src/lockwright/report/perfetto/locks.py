@@ -74,6 +74,8 @@ class Locks:
         task = self.heads(hold.task)
         args: dict[str, Value] = {"task": task, "how": hold.how, "lock": lock.name}
         args["class"], args["kind"] = lock.lock_class, lock.kind
+        if lock.address:
+            args["address"] = f"{lock.address:016x}"
         args["from step"] = "before the first" if hold.begin == NEVER else hold.begin
         args["until step"] = "never released" if hold.end == NEVER else hold.end
         how = "" if hold.how == "exclusive" else f" ({hold.how})"

@@ -6,7 +6,7 @@ and sleeps.  Locks, interrupts, grace periods, work and objects are the kernel's
 step is a `print` as well, with its operation and result, at the model's function.
 
 Within a step: the switch, what was waited for, the operation, what it takes and releases, makes and
-frees, whom it wakes; then who cannot go on.
+frees, whom it wakes; then the rule that it breaks, and who cannot go on.  Whoever runs says it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from lockwright.report.tracedat.pages import file_of, pages_of
 
 START, MILLISECOND = 1_000_000_000, 1_000_000
 """Nanoseconds: when step 0 is, and how long a step is."""
-BLOCKS, BROKEN = 500_000, 800_000
-"""When in a step those are told of who wait after it, and when a rule is broken."""
+BROKEN, BLOCKS = 400_000, 500_000
+"""When in a step a rule is broken, and when those are told of who wait after it."""
 FLAGS = {"hardirq": 0x09, "softirq": 0x10}
 """TRACE_FLAG_IRQS_OFF and TRACE_FLAG_HARDIRQ; TRACE_FLAG_SOFTIRQ."""
 TRIED, READ = 1, 2
@@ -115,8 +115,8 @@ class Recording:
             if event is not None:
                 self.cpu.switch(at, event.task, self.state(step))
                 self.operation(at, event)
-            self.waits_after(at + BLOCKS, step)
             self.moment(at + BROKEN, step)
+            self.waits_after(at + BLOCKS, step)
         self.end(START + count * MILLISECOND, count)
 
     def task(self, task: int) -> int:
@@ -131,6 +131,10 @@ class Recording:
         left = any(event.task == now and event.step < 0 for event in self.run.events)
         return RUNNABLE if left else DEAD
 
+    def address(self, number: int) -> int:
+        """Where a lock is."""
+        return lock_at(number, self.timeline.locks[number])
+
     def introduce(self) -> None:
         """Say what this is, what the addresses of the locks are, and who has one already."""
         at = START - 100 * MILLISECOND
@@ -138,8 +142,8 @@ class Recording:
             if text:
                 self.cpu.say(at, None, text)
         for number, lock in enumerate(self.timeline.locks):
-            about = f"{lock_at(number):#x} is {lock.name}, of class {lock.lock_class} ({lock.kind})"
-            self.cpu.say(at, None, about)
+            about = f"is {lock.name}, of class {lock.lock_class} ({lock.kind})"
+            self.cpu.say(at, None, f"{self.address(number):#x} {about}")
         for hold in self.timeline.holds:
             if hold.begin == NEVER:
                 self.taken(at, hold)
@@ -212,7 +216,7 @@ class Recording:
         if self.contended(wait):
             failed = re.fullmatch(r"-[0-9]{1,4}", event.result) is not None
             ret = int(event.result) if failed else 0
-            addr = lock_at(wait.lock)
+            addr = self.address(wait.lock)
             self.cpu.emit(at, event.task, "contention_end", lock_addr=addr, ret=ret)
             if failed:
                 self.lock(at, event.task, "lock_release", wait.lock)
@@ -224,7 +228,7 @@ class Recording:
     def lock(self, at: int, task: int, name: str, number: int, /, **more: Number) -> None:
         """An event of a lock."""
         cls = short(self.timeline.locks[number].lock_class)
-        self.cpu.emit(at, task, name, **more, name=cls, lockdep_addr=lock_at(number))
+        self.cpu.emit(at, task, name, **more, name=cls, lockdep_addr=self.address(number))
 
     def locks(self, at: int, event: Event) -> None:
         """What is released in a step, and what is taken: first what was held before it."""
@@ -274,7 +278,7 @@ class Recording:
         ]
         function = calls[0] if calls else self.timeline.locks[hold.lock].name
         code = self.cpu.memory.code(function)
-        addr = lock_at(hold.lock)
+        addr = self.address(hold.lock)
         self.cpu.emit(at, self.task(hold.task), name, work=addr, function=code)
 
     def objects(self, at: int, event: Event) -> None:
@@ -311,7 +315,7 @@ class Recording:
                 self.lock(at, task, "lock_acquire", wait.lock, flags=flags)
                 self.lock(at, task, "lock_contended", wait.lock)
                 kind = contention(self.timeline.locks[wait.lock].kind, reads=reads)
-                addr = lock_at(wait.lock)
+                addr = self.address(wait.lock)
                 self.cpu.emit(at, task, "contention_begin", lock_addr=addr, flags=kind)
             self.cpu.say(at, task, f"waits: {wait.text}", self.asleep(wait))
             soft = "interruptible" in wait.text or "killable" in wait.text
@@ -329,9 +333,10 @@ class Recording:
         finding = self.run.finding
         if finding is None or finding.step != step:
             return
-        task = finding.task if finding.task >= 0 else None
+        if self.cpu.now in self.cpu.sleeping:
+            self.cpu.switch(at, None, RUNNABLE)
         for text in (f"{finding.kind}: {finding.message}", *finding.lines):
-            self.cpu.say(at, None if task is None else self.task(task), text)
+            self.cpu.say(at, self.cpu.now, text)
 
     def end(self, at: int, count: int) -> None:
         """What became of those that are not done."""
@@ -341,15 +346,23 @@ class Recording:
                 continue
             task = self.task(event.task)
             if event.kind != BLOCKED:
-                self.cpu.say(at, task, f"{event.kind}: {event.text}", self.code(event))
+                self.died(at, task, event, count)
             elif task not in waiting:
                 self.cpu.switch(at, task, self.state(count))
                 self.cpu.say(at, task, f"waits: {event.text}", self.code(event))
                 self.cpu.sleeping[task] = UNINTERRUPTIBLE
+        self.cpu.switch(at, None, self.state(count))
         finding = self.run.finding
         if finding is not None and not 0 <= finding.step < count:
             self.moment(at, finding.step)
-        self.cpu.switch(at, None, self.state(count))
+
+    def died(self, at: int, task: int, event: Event, count: int) -> None:
+        """What a task died of: its last words, if it has the CPU, or else what is said of it."""
+        text = f"{event.kind}: {event.text}"
+        if task != self.cpu.now or task in self.cpu.sleeping:
+            self.cpu.switch(at, None, self.state(count))
+            text = f"{self.cpu.comm(task)} {text}"
+        self.cpu.say(at, self.cpu.now, text, self.code(event))
 
 
 def contention(kind: str, *, reads: bool) -> int:

@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lockwright.core.event import Event
-from lockwright.core.timeline import Lane
+from lockwright.core.timeline import Lane, Lock
 from lockwright.report.lockgraph.graph import plain
 
 CODE, STRINGS = 0xFFFFFFFF81000000, 0xFFFFFFFF82000000
-LOCKS, OBJECTS = 0xFFFF888100000000, 0xFFFF888200000000
+LOCKS, OBJECTS = 0xFFFF888180000000, 0xFFFF888200000000
+"""Locks without an address are above those of a model that have one."""
+ADDRESS_MAX = 2**64
 APART = 0x10000
 """A function has this much room: what it counts in is the model's lines."""
 PID_FIRST = 840
@@ -57,9 +59,9 @@ class Memory:
         return "".join(f'{at:#x} : "{text}"\n' for text, at in self.strings.items())
 
 
-def lock_at(number: int) -> int:
-    """The address of a lock."""
-    return LOCKS + 0x100 * number
+def lock_at(number: int, lock: Lock) -> int:
+    """The address of a lock: the one that the validator prints, or one of its own."""
+    return lock.address if 0 < lock.address < ADDRESS_MAX else LOCKS + 0x100 * number
 
 
 def object_at(number: int) -> int:

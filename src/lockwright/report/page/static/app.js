@@ -207,6 +207,22 @@
   }
   all("table[data-sortable]").forEach(startSorting);
 
+  // A headline without an end is cut; its whole text is below then.
+
+  const HEADLINE_MAX = 600;
+  for (const finding of all(".finding")) {
+    const title = one("summary h3", finding);
+    if (title.textContent.length <= HEADLINE_MAX) continue;
+    title.classList.add("cut");
+    const whole = document.createElement("div");
+    whole.className = "headline";
+    whole.tabIndex = 0;
+    whole.setAttribute("role", "group");
+    whole.setAttribute("aria-label", "The whole headline");
+    whole.textContent = title.lastChild.textContent.trim();
+    one(".body .meaning", finding).before(whole);
+  }
+
   // From finding to finding.
 
   function findings() {

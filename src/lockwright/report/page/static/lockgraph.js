@@ -5,7 +5,11 @@
   const { html, render, data, components, panzoom } = window.lockwright;
   const SCALE_MIN = 0.03;
   const SCALE_MAX = 4;
-  const READABLE = 0.6; // a picture that must be smaller than that to fit begins at a cycle
+  const FITTED_MIN = 0.45; // a picture that must be smaller than that to fit begins at a cycle,
+  const READABLE = 0.8; // of this size, or down to that if the cycle is wide
+  const READABLE_MIN = 0.6;
+  const HEIGHT_MIN = 240;
+  const AROUND = 16; // pixels between what is begun with and the frame
   const MOVED = 4; // pixels: more is no click
 
   const middle = (box) => ({ x: box.x + box.width / 2, y: box.y + box.height / 2 });
@@ -40,7 +44,7 @@
     }
 
     prepare() {
-      frameSize(this);
+      this.size();
       this.frame.removeAttribute("tabindex");
       this.svg.setAttribute("role", "group");
       this.hits = new Map();
@@ -90,22 +94,54 @@
       setTimeout(() => this.begin());
     }
 
-    begin() {
-      const scale = Math.min(1, this.frame.clientWidth / this.width);
-      if (scale >= READABLE) this.lookAt(0, 0, scale, true);
-      else if (this.graph.cycles.length && this.boxes.has(this.graph.cycles[0].classes[0])) {
-        this.show(this.graph.cycles[0].classes, READABLE);
-      } else this.lookAt(0, 0, READABLE, true);
+    // The frame is as high as the picture is at its beginning, within what the style allows.
+    size() {
+      const high = parseFloat(getComputedStyle(this.frame).maxHeight) || Infinity;
+      const fitted = Math.min(1, this.frame.clientWidth / this.width, (high - 2) / this.height);
+      this.fitted = fitted >= FITTED_MIN;
+      this.first = this.fitted ? fitted : this.readable();
+      const height = Math.max(Math.ceil(this.height * this.first), HEIGHT_MIN);
+      this.frame.style.height = `${height + 2}px`;
     }
 
-    // Bring a point of the picture to the frame's middle, or to its corner.
-    lookAt(x, y, scale, corner = false) {
-      const cx = this.width / 2;
-      const cy = this.height / 2;
-      const fx = corner ? 0 : this.frame.clientWidth / 2;
-      const fy = corner ? 0 : this.frame.clientHeight / 2;
+    // What a picture begins with that is too large to be seen whole: the first cycle, else the
+    // class that is nearest to its corner.
+    beginning() {
+      const drawn = this.graph.cycles.find((cycle) => cycle.classes.some((at) => this.boxes.has(at)));
+      if (drawn) return drawn.classes;
+      const corner = (at) => this.rects.get(at).x + this.rects.get(at).y;
+      return [Array.from(this.boxes.keys()).reduce((one, at) => (corner(at) < corner(one) ? at : one))];
+    }
+
+    readable() {
+      const wide = (this.frame.clientWidth - 2 * AROUND) / this.bounds(this.beginning()).width;
+      return Math.max(READABLE_MIN, Math.min(READABLE, wide));
+    }
+
+    begin() {
+      if (this.fitted) {
+        this.lookAt(this.width / 2, this.height / 2, this.first);
+        return;
+      }
+      const box = this.bounds(this.beginning());
+      const { clientWidth, clientHeight } = this.frame;
+      // of what has no room its left and upper end
+      const half = (length, room) => Math.min(length / 2, (room / 2 - AROUND) / this.first);
+      this.lookAt(box.x + half(box.width, clientWidth), box.y + half(box.height, clientHeight), this.first);
+    }
+
+    // Bring a point of the picture to the frame's middle, or as near to it as the frame stays full;
+    // a picture that is smaller than the frame is in its middle.
+    lookAt(x, y, scale) {
+      const start = (length, room, at) => {
+        const spare = room - length * scale;
+        return spare >= 0 ? spare / 2 : Math.min(Math.max(room / 2 - at * scale, spare), 0);
+      };
+      const left = start(this.width, this.frame.clientWidth, x);
+      const top = start(this.height, this.frame.clientHeight, y);
+      const [cx, cy] = [this.width / 2, this.height / 2];
       this.view.zoom(scale, { force: true });
-      this.view.pan((fx - cx) / scale - x + cx, (fy - cy) / scale - y + cy, { force: true });
+      this.view.pan((left - cx) / scale + cx, (top - cy) / scale + cy, { force: true });
     }
 
     // The same as another one of the same size; what hardly differs is left, or both would go on
@@ -143,7 +179,13 @@
 
     fit() {
       const seen = Array.from(this.boxes.keys()).filter((at) => this.seen(at));
-      this.show(seen.length ? seen : Array.from(this.boxes.keys()));
+      if (seen.length && seen.length < this.boxes.size) {
+        this.show(seen);
+        return;
+      }
+      const { clientWidth, clientHeight } = this.frame;
+      const scale = Math.min(1, clientWidth / this.width, clientHeight / this.height);
+      this.lookAt(this.width / 2, this.height / 2, Math.max(scale, SCALE_MIN));
     }
 
     seen(at) {
@@ -190,15 +232,6 @@
       const among = near.length ? near : ahead;
       return among.reduce((best, each) => (best === null || far(each) < far(best) ? each : best), null);
     }
-  }
-
-  const HEIGHT_MIN = 240;
-
-  // A picture that is smaller than the frame may be needs no larger one, but some room to look at.
-  function frameSize(picture) {
-    const scale = Math.min(1, Math.max(picture.frame.clientWidth / picture.width, READABLE));
-    const height = Math.max(Math.ceil(picture.height * scale), HEIGHT_MIN);
-    picture.frame.style.height = `${height + 2}px`;
   }
 
   // What a filter leaves: sets of classes and orders, and those that it asked for by name.

@@ -46,10 +46,17 @@
     </div></details>`;
   }
 
-  function Bar({ run, place, view, change, stop, move, go }) {
+  // What the finding is not about is hidden, as if it had been by hand; afterwards it is as before.
+  function onlyAbout(run, view, about) {
+    if (!about) return { about, hidden: view.before };
+    const others = run.lanes.map((lane) => lane.at).filter((at) => !run.about.lanes.includes(at));
+    return { about, before: view.hidden, hidden: [...new Set([...view.hidden, ...others])] };
+  }
+
+  function Bar({ run, place, view, change, stop, wanted, move, go }) {
     const nth = place.stops.indexOf(stop);
     const button = (text, said, act, off) => html`<button type="button" aria-label=${said}
-      title=${said} disabled=${off} onClick=${act}>${text}</button>`;
+      title=${said} aria-disabled=${off ? "true" : null} onClick=${off ? null : act}>${text}</button>`;
     const now = stop < run.rows.length ? `step ${label(run.rows[stop])}` : "the end";
     const last = run.rows.length ? run.rows[run.rows.length - 1].last : 0;
     return html`<div class="tl-bar" role="group" aria-label="Walk through the steps">
@@ -66,7 +73,9 @@
         stop < run.rows.length && ` / ${last}`}</span><input type="range" min="0"
         aria-label="Step" aria-valuetext=${now} max=${place.stops.length - 1} value=${nth}
         onInput=${(event) => go(place.stops[Number(event.target.value)])} /></label>
-      ${run.about && html`<${Check} on=${view.about} set=${(about) => change({ about })}>Only what
+      ${wanted !== stop && html`<span class="tl-away">${away(run, wanted)}</span>`}
+      ${run.about && html`<${Check} on=${view.about} set=${(about) => change(
+        onlyAbout(run, view, about))}>Only what
         the finding is about<//>`}
       <${Choices} run=${run} view=${view} change=${change} />
       <details class="tl-choices"><summary>Keys</summary><div><dl class="tl-keys">${KEYS.map(
@@ -116,7 +125,12 @@
     return [width, paper];
   }
 
-  function told(run, state, stop) {
+  // Said of a current step that was hidden: another one is shown for it.
+  function away(run, wanted) {
+    return `Step ${label(run.rows[wanted])} is hidden: this is the nearest one`;
+  }
+
+  function told(run, state, stop, wanted) {
     const by = (list, word) => list.filter((each) => run.lanes[each.lane]).map((each) => {
       const name = each.lock >= 0 ? run.locks[each.lock].name : each.text;
       return `${run.lanes[each.lane].head} ${word} ${name}`;
@@ -124,7 +138,8 @@
     const row = run.rows[stop];
     const what = row ? `Step ${label(row)}. ${run.lanes[row.lane].head}: ${row.op}${result(row)}`
       : "The end";
-    return [what, ...by(state.held, "holds"), ...by(state.waiting, "waits for")].join(". ");
+    const hidden = wanted === stop ? [] : [away(run, wanted)];
+    return [...hidden, what, ...by(state.held, "holds"), ...by(state.waiting, "waits for")].join(". ");
   }
 
   function nextSwitch(run, place, stop, by) {
@@ -193,11 +208,17 @@
     const id = `tl${index}`;
     const first = run.finding ? run.finding.row : 0;
     const [view, change] = useReducer((old, part) => ({ ...old, ...part }), {
-      hidden: [], filter: "", about: false,
+      hidden: [], before: [], filter: "", about: false,
       things: thingsFirst(run),
     });
-    const [wanted, go] = useState(first);
+    const [wanted, setWanted] = useState(first);
+    const whole = useRef(null);
+    const inside = useRef(false); // was the focus in here when the step was chosen?
     const scroller = useRef(null);
+    const go = (at) => {
+      inside.current = whole.current.contains(document.activeElement);
+      setWanted(at);
+    };
     const [width, paper] = useWidth(scroller);
     const place = useMemo(() => layout(run, view, width, paper), [run, view, width, paper]);
     const stop = nearest(place.stops, wanted);
@@ -206,6 +227,12 @@
     const heads = useMemo(() => html`<${Heads} run=${run} place=${place} />`, [run, place]);
     const legend = useMemo(() => html`<${Legend} run=${run} place=${place} />`, [run, place]);
     useCurrent(scroller, id, stop, place);
+    useLayoutEffect(() => {
+      // what had the focus may be gone with its step
+      const lost = inside.current && !whole.current.contains(document.activeElement);
+      inside.current = false;
+      if (lost) scroller.current.querySelector(".tl-body").focus({ preventScroll: true });
+    });
     const move = (how) => go(target(run, place, stop, how));
     const onKey = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
@@ -213,7 +240,7 @@
       if (event.target.closest("select, textarea") || !(event.key in MOVES)) return;
       event.preventDefault();
       if (MOVES[event.key] !== "about") move(MOVES[event.key]);
-      else if (run.about) change({ about: !view.about });
+      else if (run.about) change(onlyAbout(run, view, !view.about));
     };
     const onClick = (event) => {
       const row = event.target.closest("[data-stop]");
@@ -222,9 +249,9 @@
     const now = place.items.find((item) => (item.type === "row" && item.row.at === stop)
       || (item.type === "end" && stop === run.rows.length));
     const later = now ? now.y + now.height : 0;
-    return html`<div class="tl" onKeyDown=${onKey}>
-      <${Bar} run=${run} place=${place} view=${view} change=${change} stop=${stop} move=${move}
-        go=${go} />
+    return html`<div class="tl" ref=${whole} onKeyDown=${onKey}>
+      <${Bar} run=${run} place=${place} view=${view} change=${change} stop=${stop}
+        wanted=${wanted} move=${move} go=${go} />
       <div class="tl-scroll" ref=${scroller}>
         ${heads}
         <div class="tl-body" role="listbox" tabindex="0" aria-label="Steps of the interleaving"
@@ -239,7 +266,7 @@
       </div>
       ${legend}
       <${Panel} run=${run} stop=${stop} state=${state} view=${view} go=${go} />
-      <p class="tl-said" aria-live="polite">${told(run, state, stop)}</p>
+      <p class="tl-said" aria-live="polite">${told(run, state, stop, wanted)}</p>
     </div>`;
   }
 

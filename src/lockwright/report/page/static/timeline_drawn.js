@@ -90,7 +90,7 @@
     }
     const name = bar.height > 40 ? `${lock.letter} ${lock.name}` : lock.letter;
     return html`<div class=${`tl-hold tl-${bar.how} ${colour(bar.lock)}`} style=${style}
-      title=${`${lock.name} (${lock.cls}, ${lock.kind}), ${bar.how}`}><span>${name}</span></div>`;
+      title=${`${lock.name} (${lock.about}), ${bar.how}`}><span>${name}</span></div>`;
   }
 
   function drawLane(run, place, at) {

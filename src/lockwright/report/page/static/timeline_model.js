@@ -29,8 +29,8 @@
       at, head: text(head), comm: text(comm), pid: text(pid), context: text(context), begin,
       end: text(end), last: text(last), frame,
     }));
-    const locks = run.locks.map(([name, cls, kind], at) => ({
-      at, name: text(name), cls: text(cls), kind: text(kind), letter: letter(at),
+    const locks = run.locks.map(([name, ...about], at) => ({
+      at, name: text(name), about: about.map(text).filter(Boolean).join(", "), letter: letter(at),
     }));
     const holds = run.holds.map(([lane, lock, how, begin, end]) => ({
       lane, lock, how: text(how), begin, end,
@@ -134,11 +134,11 @@
 
   // ---- what is visible
 
-  // view: {hidden: [lane], things: [thing], filter: "" | "lock:N" | "thing:N", about: boolean}
+  // view: {hidden: [lane], things: [thing], filter: "" | "lock:N" | "thing:N", about: boolean}; what the
+  // finding is not about is among the hidden lanes
   function visible(run, view) {
     const about = view.about && run.about;
-    const lanes = run.lanes.map((lane) => lane.at).filter((at) => !view.hidden.includes(at)
-      && (!about || about.lanes.includes(at)));
+    const lanes = run.lanes.map((lane) => lane.at).filter((at) => !view.hidden.includes(at));
     const locks = run.locks.map((lock) => !about || !about.locks.length
       || about.locks.includes(lock.at));
     let touching = null;

@@ -58,7 +58,7 @@
 
   function LockName({ lock }) {
     return html`<span class=${`tl-key ${colour(lock.at)}`}>${lock.letter}</span> <code
-      title=${`${lock.cls}, ${lock.kind}`}>${lock.name}</code>`;
+      title=${lock.about}>${lock.name}</code>`;
   }
 
   function Since({ run, step, go }) {
