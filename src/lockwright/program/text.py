@@ -13,7 +13,7 @@ from lockwright.core.finding import Finding
 from lockwright.core.prediction import REFUTED
 from lockwright.program.entry import ERROR, OK, Entry
 from lockwright.report.columns import WIDTH, columns
-from lockwright.report.findings import broken_text, folded
+from lockwright.report.findings import PROOF, broken_text, folded
 from lockwright.report.table import grid
 
 COUNTS = {"complete": "complete", "deadlocked": "deadlocked", "sleep_set_blocked": "blocked"}
@@ -152,7 +152,7 @@ def _run(finding: Finding) -> str:
 
 def _why(entry: Entry, finding: Finding) -> str:
     """Why a predicted deadlock is confirmed or refuted; the proof stands above."""
-    why, _, proof = finding.because.partition("; replay ")
+    why, _, proof = finding.because.partition(PROOF)
     tokens = [deadlock.token for deadlock in entry.deadlocks]
     if proof in tokens:
         which = _numbered(entry, tokens.index(proof) + 1)

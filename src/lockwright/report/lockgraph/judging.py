@@ -16,6 +16,7 @@ from lockwright.core.errors import UsageError
 from lockwright.core.finding import Finding
 from lockwright.core.location import Value
 from lockwright.core.prediction import CONFIRMED, OPEN, REFUTED, Prediction
+from lockwright.report.findings import PROOF
 from lockwright.report.lockgraph.graph import UNKNOWN, Judgement, LockGraph, Way
 from lockwright.report.lockgraph.search import Cycle, Strength, cycle_of, cycles
 
@@ -31,7 +32,6 @@ SAID = {
 }
 DEADLOCK = "deadlock"
 RECURSIVE = "possible recursive locking"
-REPLAY = "; replay "
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,8 @@ def _add(
         reality = CONFIRMED
     elif reality not in RANKS:
         raise TypeError(f"{reality!r} is no reality of a cycle")
-    if REPLAY in because:
-        because, _, token = because.rpartition(REPLAY)
+    if PROOF in because:
+        because, _, token = because.rpartition(PROOF)
     elif kind != DEADLOCK and reality != CONFIRMED:
         token = ""  # it replays what predicts the cycle, not the cycle
     graph.add_judgement(Judgement(names, kind, reality, because, token, scenario))

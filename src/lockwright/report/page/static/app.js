@@ -220,7 +220,7 @@
     whole.setAttribute("role", "group");
     whole.setAttribute("aria-label", "The whole headline");
     whole.textContent = title.lastChild.textContent.trim();
-    one(".body .meaning", finding).before(whole);
+    one(".body", finding).prepend(whole);
   }
 
   // From finding to finding.
