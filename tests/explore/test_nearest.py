@@ -14,6 +14,7 @@ from lockwright.explore.nearest import nearest_pass
 from lockwright.explore.run import MakeWorld, Run
 from lockwright.kernel.mutex import Mutex
 from lockwright.kernel.once import READ_ONCE, Variable
+from tests.abba import two_orders
 from tests.explore.making import making
 from tests.explore.planting import Planted, costs, planted
 from tests.explore.small_programs import random_program
@@ -110,20 +111,6 @@ def test_the_answer_is_the_same_again() -> None:
 def test_a_finding_that_one_execution_does_not_show_has_none_beside_it() -> None:
     planting, _, schedule, _ = failing_programs()[0]
     assert nearest_pass(planting.fresh, ("another", "finding"), schedule) is None
-
-
-def two_orders(world: World) -> None:
-    """Two mutexes in two orders."""
-    a, b = Mutex(world, "A"), Mutex(world, "B")
-
-    async def worker(first: Mutex, second: Mutex) -> None:
-        await first.lock()
-        await second.lock()
-        await second.unlock()
-        await first.unlock()
-
-    world.spawn(worker(a, b), "one")
-    world.spawn(worker(b, a), "two")
 
 
 def stuck(run: Run) -> Sequence[Finding]:

@@ -12,24 +12,13 @@ from lockwright.report.campaign import DONE, ERROR, GOING, Answers, FoundLine, G
 from lockwright.report.document import Document, Failure
 from lockwright.scenario import scenario
 from lockwright.session import explore
+from tests.abba import two_orders
 
 HOSTILE = "<script>alert('x')</script>&\x1b[31m\x00\u2028]]>\ud800" + "n" * 300
 """A name that no form may take for anything but a name."""
 
 
-@scenario("demo/abba:two")
-def abba(world: World) -> None:
-    """Two mutexes in two orders."""
-    a, b = Mutex(world, "A"), Mutex(world, "B")
-
-    async def worker(first: Mutex, second: Mutex) -> None:
-        await first.lock()
-        await second.lock()
-        await second.unlock()
-        await first.unlock()
-
-    world.spawn(worker(a, b), "one")
-    world.spawn(worker(b, a), "two")
+abba = scenario("demo/abba:two")(two_orders)
 
 
 @scenario("fine/mutex:one")

@@ -108,7 +108,7 @@ def test_what_could_not_be_judged_makes_the_run_fail() -> None:
 
 def test_a_real_deadlock_says_where_it_waits_and_what_for() -> None:
     cycle, deadlock = run_of(document())["results"][:2]
-    assert line_of(deadlock["locations"][0])[0] == "tests/report/documents.py"
+    assert line_of(deadlock["locations"][0])[0] == "tests/abba.py"
     ends = [(e["sourceNodeId"], e["targetNodeId"]) for e in deadlock["graphs"][0]["edges"]]
     assert ends == [("A", "B"), ("B", "A")]
     assert ends == [(e["sourceNodeId"], e["targetNodeId"]) for e in cycle["graphs"][0]["edges"]]

@@ -24,7 +24,7 @@ from lockwright.commands.scoping import Wanted, check_scopes, scoping
 from lockwright.commands.sources import Gathered
 from lockwright.core.errors import LockwrightError, UsageError
 from lockwright.core.event import value_text
-from lockwright.core.prediction import CONFIRMED, OPEN, Prediction
+from lockwright.core.prediction import CONFIRMED, Prediction
 from lockwright.core.result import VERSION, Progress, Result, Verdict
 from lockwright.core.schedule import Choice
 from lockwright.fault_sites import check_fails
@@ -257,7 +257,7 @@ class Checking:
         for prediction in predictions or ():
             if prediction.reality == CONFIRMED:
                 self._worst(1)
-            elif prediction.reality == OPEN and not prediction.seen_in:
+            elif prediction.undecided:
                 self._worst(3)
 
     def as_json(self) -> dict[str, object]:

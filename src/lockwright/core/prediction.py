@@ -85,6 +85,11 @@ class Prediction:
     text: str = ""
     deadlock: Any = None
 
+    @property
+    def undecided(self) -> bool:
+        """Could nobody tell whether it happens, in whatever scenario?"""
+        return self.reality == OPEN and not self.seen_in
+
     def as_json(self) -> dict[str, Any]:
         """The stable JSON form; `deadlock` is a finding, or null."""
         return {

@@ -193,7 +193,7 @@ def given_up_lines(given_up: Sequence[GivenUpLine], width: int = WIDTH) -> list[
     return [part for line in said for part in folded(line, width)]
 
 
-def assumed(results: Sequence[Result]) -> list[str]:
+def assumed(results: Sequence[Result], noun: str = "item") -> list[str]:
     """What the results without a finding do not show: each sentence once, and of how many it is
     if not of all."""
     green = [result for result in results if not result.findings]
@@ -208,7 +208,7 @@ def assumed(results: Sequence[Result]) -> list[str]:
         elif len(set(scenarios)) == 1:
             lines.append(f"{sentence} ({scenarios[0]})")
         else:
-            lines.append(f"{sentence} ({many(len(scenarios), 'item')} of {len(green):,})")
+            lines.append(f"{sentence} ({many(len(scenarios), noun)} of {len(green):,})")
     return lines
 
 

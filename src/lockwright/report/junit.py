@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
 from lockwright.core.finding import Finding
-from lockwright.core.prediction import CONFIRMED, OPEN, Prediction
+from lockwright.core.prediction import CONFIRMED, Prediction
 from lockwright.core.result import Result, Verdict
 from lockwright.report.campaign import Answers, ItemLine
 from lockwright.report.columns import counted
@@ -155,7 +155,7 @@ def _prediction_case(prediction: Prediction) -> Case:
     said = f"{prediction.message}: {prediction.reality}"
     if prediction.reality == CONFIRMED:
         case.failures.append((prediction.kind, said, text))
-    elif prediction.reality == OPEN and not prediction.seen_in:
+    elif prediction.undecided:
         case.errors.append((OPEN_ORDER, said, text))
     else:
         case.said.append(text)

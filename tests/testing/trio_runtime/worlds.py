@@ -9,22 +9,9 @@ from lockwright.kernel.mutex import Mutex
 from lockwright.kernel.once import Variable
 from lockwright.program.machine import Add
 from lockwright.scenario import Scenario
+from tests.abba import two_orders
 
-
-def _abba(world: World) -> None:
-    a, b = Mutex(world, "A"), Mutex(world, "B")
-
-    async def worker(first: Mutex, second: Mutex) -> None:
-        await first.lock()
-        await second.lock()
-        await second.unlock()
-        await first.unlock()
-
-    world.spawn(worker(a, b), "one")
-    world.spawn(worker(b, a), "two")
-
-
-ABBA = Scenario("test/abba:two", _abba)
+ABBA = Scenario("test/abba:two", two_orders)
 
 
 def _interruptible(world: World) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from lockwright.core.location import Value
 from lockwright.report.columns import counted
 from lockwright.report.lines import folded
 from lockwright.report.lockgraph.compare import ChangedCycle, Comparison
-from lockwright.report.lockgraph.graph import Edge, LockGraph, names_text, plain
+from lockwright.report.lockgraph.graph import Edge, names_text, plain
 from lockwright.report.lockgraph.jsonform import graph_as_json
 from lockwright.report.lockgraph.judging import SAID
-from lockwright.report.lockgraph.text import cycle_as_json, cycle_text
+from lockwright.report.lockgraph.text import cycle_as_json, cycle_text, sized
 
 VERSION = 1
 FORMAT = "lock graph comparison"
@@ -20,22 +20,16 @@ FORMAT = "lock graph comparison"
 def comparison_text(found: Comparison, width: int, *, orders: bool = True) -> str:
     """What a change has made of a lock graph: its cycles first, then classes and orders."""
     lines = [
-        *folded(f"old: {_sized(found.old)}", width),
-        *folded(f"new: {_sized(found.new)}", width),
+        *folded(f"old: {sized(found.old)}", width),
+        *folded(f"new: {sized(found.new)}", width),
     ]
     lines += _cycles(found, width)
     if orders:
-        lines += _names("class", found.classes_gone, found.classes_new)
+        lines += _classes(found)
         lines += _orders(found)
     if found.same:
         lines += ["", "nothing differs"]
     return "\n".join(lines)
-
-
-def _sized(graph: LockGraph) -> str:
-    classes = f"{len(graph)} lock class" + ("" if len(graph) == 1 else "es")
-    orders = counted(len(graph.edges), "order")
-    return f"{classes}, {orders}, from {counted(len(graph.sources), 'source')}"
 
 
 def _cycles(found: Comparison, width: int) -> Iterator[str]:
@@ -60,21 +54,31 @@ def _still(each: ChangedCycle) -> str:
     return f"{names_text((*names, names[0]))}: {said}"
 
 
-def _names(what: str, gone: Sequence[str], new: Sequence[str]) -> Iterator[str]:
-    if gone or new:
+def classes_changed(found: Comparison) -> str:
+    """How many classes came and went."""
+    return f"classes: {len(found.classes_gone)} gone, {len(found.classes_new)} new"
+
+
+def orders_changed(found: Comparison) -> str:
+    """The same of orders."""
+    return (
+        f"orders: {len(found.orders_gone)} gone, {len(found.orders_new)} new, "
+        f"{len(found.changed)} of other kinds"
+    )
+
+
+def _classes(found: Comparison) -> Iterator[str]:
+    if found.classes_gone or found.classes_new:
         yield ""
-        yield f"{what}es: {len(gone)} gone, {len(new)} new"
-        yield from (f"  - {plain(name)}" for name in gone)
-        yield from (f"  + {plain(name)}" for name in new)
+        yield classes_changed(found)
+        yield from (f"  - {plain(name)}" for name in found.classes_gone)
+        yield from (f"  + {plain(name)}" for name in found.classes_new)
 
 
 def _orders(found: Comparison) -> Iterator[str]:
     if found.orders_gone or found.orders_new or found.changed:
         yield ""
-        yield (
-            f"orders: {len(found.orders_gone)} gone, {len(found.orders_new)} new, "
-            f"{len(found.changed)} of other kinds"
-        )
+        yield orders_changed(found)
         yield from (f"  - {_order(edge)}" for edge in found.orders_gone)
         yield from (f"  + {_order(edge)}" for edge in found.orders_new)
         for old, new in found.changed:

@@ -1,5 +1,6 @@
 """What a page has of a lock graph: the pictures and words of its template, the data of its script.
 
+shown_of      the graph, or two as one, with its cycles searched: both of the following ask it
 graph_view    what the template lays out, and what can be read without any script
 graph_data    the facts that a script shows when a class or an order is chosen, as plain data
 """
@@ -15,13 +16,14 @@ from lockwright.core.location import Value
 from lockwright.report.columns import counted
 from lockwright.report.document import Document
 from lockwright.report.lockgraph.compare import Comparison, compare
+from lockwright.report.lockgraph.compare_text import classes_changed, orders_changed
 from lockwright.report.lockgraph.graph import Judgement, LockClass, LockGraph, Way, plain
 from lockwright.report.lockgraph.judging import SAID, JudgedCycle, elsewhere, judged
 from lockwright.report.lockgraph.marks import Marks, contentions, state_text
 from lockwright.report.lockgraph.svg import compared_inline, graph_svg
 from lockwright.report.lockgraph.svg_style import TONES
 from lockwright.report.lockgraph.text import SAID as STRENGTHS
-from lockwright.report.lockgraph.text import notes
+from lockwright.report.lockgraph.text import notes, sized
 
 SCENARIOS_SHOWN = 3
 CYCLES_MAX = 200
@@ -95,7 +97,7 @@ class GraphView:
 
 
 def shown_of(document: Document) -> Shown | None:
-    """What there is to show of a document's graphs."""
+    """What there is to show of a document's graphs; None if it has none."""
     if document.graph is None:
         return None
     if document.before is None:
@@ -108,15 +110,12 @@ def shown_of(document: Document) -> Shown | None:
     return Shown(found.union, found, found.cycles, both)
 
 
-def graph_view(document: Document) -> GraphView | None:
-    """What the template lays out; None of a document without a lock graph."""
-    shown = shown_of(document)
-    if shown is None:
-        return None
+def graph_view(shown: Shown) -> GraphView:
+    """What the template lays out."""
     graph = shown.graph
     beside = {name for ends in graph.edges for name in ends}
     return GraphView(
-        summary=_summary(shown),
+        summary=sized(graph, " in both together" if shown.comparison is not None else ""),
         notes=tuple(notes(graph, [each.cycle for _, each in shown.cycles])),
         compared=shown.comparison is not None,
         changes=tuple(_changes(shown.comparison)),
@@ -129,25 +128,14 @@ def graph_view(document: Document) -> GraphView | None:
     )
 
 
-def _summary(shown: Shown) -> str:
-    count = len(shown.graph)
-    classes = f"{count} lock class{'' if count == 1 else 'es'}"
-    orders = counted(len(shown.graph.edges), "order")
-    both = " in both together" if shown.comparison is not None else ""
-    return f"{classes} and {orders}{both}, from {counted(len(shown.graph.sources), 'source')}"
-
-
 def _changes(found: Comparison | None) -> Iterable[str]:
     if found is None:
         return
     if found.same:
         yield "nothing differs"
         return
-    yield f"classes: {len(found.classes_gone)} gone, {len(found.classes_new)} new"
-    yield (
-        f"orders: {len(found.orders_gone)} gone, {len(found.orders_new)} new, "
-        f"{len(found.changed)} of other kinds"
-    )
+    yield classes_changed(found)
+    yield orders_changed(found)
     yield (
         f"cycles: {len(found.cycles_gone)} gone, {len(found.cycles_new)} new, "
         f"{len(found.cycles_still)} in both"
@@ -222,15 +210,12 @@ def _order(shown: Shown, ends: tuple[str, str]) -> OrderView:
     return OrderView(*ends, " ".join(edge.kinds), cycles, change, sources[0], len(sources) - 1)
 
 
-def graph_data(document: Document) -> dict[str, Value] | None:
+def graph_data(shown: Shown) -> dict[str, Value]:
     """The facts, as plain data: call chains and sources stand in lists of their own, each once.
 
     `classes` and `orders` have the places that the pictures' elements name; a way of an order is
     (kind, its sources, its frames).
     """
-    shown = shown_of(document)
-    if shown is None:
-        return None
     graph = shown.graph
     at = {name: number for number, name in enumerate(graph.classes)}
     place = {ends: number for number, ends in enumerate(graph.edges)}

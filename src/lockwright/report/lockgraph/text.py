@@ -36,9 +36,14 @@ FOLDED_SAID = (
 
 def summary(graph: LockGraph) -> str:
     """How large it is, in one line."""
+    return f"lock graph: {sized(graph)}"
+
+
+def sized(graph: LockGraph, both: str = "") -> str:
+    """`4 lock classes, 6 orders, from 1 source`; `both` says that they are those of two graphs."""
     orders = counted(len(graph.edges), "order")
     told = counted(len(graph.sources), "source")
-    return f"lock graph: {_classes(len(graph))}, {orders}, from {told}"
+    return f"{_classes(len(graph))}, {orders}{both}, from {told}"
 
 
 def _classes(count: int) -> str:

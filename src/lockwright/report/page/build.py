@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from lockwright.core.location import Value
 from lockwright.report.document import Document
-from lockwright.report.lockgraph.pagedata import graph_data, graph_view
+from lockwright.report.lockgraph.pagedata import graph_data, graph_view, shown_of
 from lockwright.report.page.assets import PACKAGE, assets
 from lockwright.report.page.film import film_data
 from lockwright.report.page.sections import view_of
@@ -34,11 +34,12 @@ def page(document: Document) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    data = {**film_data(document), "graph": graph_data(document)}
+    graph = shown_of(document)
+    data = {**film_data(document), "graph": None if graph is None else graph_data(graph)}
     return environment.get_template("page.html.j2").render(
         assets=assets(),
         view=view_of(document),
-        graph=graph_view(document),
+        graph=None if graph is None else graph_view(graph),
         data=_json(data),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lockwright.core.coverage import merged
 from lockwright.core.result import Result, Verdict
+from lockwright.report.assumptions import shared
 from lockwright.report.campaign import (
     Answers,
     ArmLine,
@@ -175,15 +176,15 @@ def view_of(document: Document) -> View:
     anchors = {line.name: line.anchor for line in lines}
     findings = tuple(shown_findings(found, anchors))
     results = document.results or (document.campaign.results if document.campaign else [])
-    green = [result.assumptions for result in results if not result.findings]
-    shared = set(green[0]).intersection(*green) if green else set()
+    noun = "item" if document.campaign else "scenario"
+    known, by_all = assumed(results, noun), shared(results)
     return View(
         title=document.title,
         lead=document.lead,
         stale=document.stale,
         made_with=tuple(_made_with(document)),
         tally=tuple(tally(line.verdict for line in lines)),
-        summary=summary(lines, len(findings), "item" if document.campaign else "scenario"),
+        summary=summary(lines, len(findings), noun),
         groups=tuple(groups),
         folded=len(lines) > OPEN_MAX and len(groups) > 1,
         deadlocked=any(line.deadlocked is not None for line in lines),
@@ -200,8 +201,8 @@ def view_of(document: Document) -> View:
         coverage=tuple(_coverage(results)),
         covered_together=_together(results),
         goals=tuple(_goals(results)),
-        assumptions=tuple(said for said in assumed(results) if said in shared),
-        assumed_by_some=tuple(said for said in assumed(results) if said not in shared),
+        assumptions=tuple(said for said in known if said in by_all),
+        assumed_by_some=tuple(said for said in known if said not in by_all),
         unfinished=tuple(_unfinished(results)),
         words=tuple(_words(lines, document)),
     )

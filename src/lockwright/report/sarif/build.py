@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 
 from lockwright.core.finding import Finding
 from lockwright.core.location import Value
-from lockwright.core.prediction import CONFIRMED, OPEN, Prediction
+from lockwright.core.prediction import CONFIRMED, Prediction
 from lockwright.core.result import Result, Verdict
 from lockwright.report.campaign import DONE, ERROR, ItemLine, many
 from lockwright.report.document import Document, Found
@@ -134,9 +134,7 @@ def _results(document: Document) -> Iterator[dict[str, Value]]:
     for found in document.found():
         yield _found_result(found)
     for prediction in document.predictions:
-        if prediction.reality == CONFIRMED or (
-            prediction.reality == OPEN and not prediction.seen_in
-        ):
+        if prediction.reality == CONFIRMED or prediction.undecided:
             yield _prediction_result(prediction)
     if document.campaign is not None:
         for item in document.campaign.items:
