@@ -127,13 +127,16 @@ def _told(what: str, done: int, count: int) -> None:
 )
 @click.option("--design", "designs", multiple=True, help="Only this design; may be given again.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=OUT, help="Where to write."
+    "-o", "--output", "directory", metavar="DIR", default=str(OUT), help="Where to write."
 )
-def main(*, jobs: int, extent: Extent | None, designs: tuple[str, ...], output: Path) -> None:
+def main(*, jobs: int, extent: Extent | None, designs: tuple[str, ...], directory: str) -> None:
     """Make the report, and compare what came of it with what is committed."""
     unknown = [name for name in designs if name not in designs_of()]
     if unknown:
         raise click.UsageError(f"no design {unknown[0]!r}; there are: {', '.join(designs_of())}")
+    if not directory:
+        raise click.UsageError("cannot write the report: the name of the directory is empty")
+    output = Path(directory)
     output.mkdir(parents=True, exist_ok=True)
     for name in FORMS:
         try_file(output / name)

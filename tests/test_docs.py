@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.shown import BLOCK, Shown, check, says, shown_in
 
@@ -24,6 +26,16 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return [(match["language"], match["body"]) for match in BLOCK.finditer(text)]
 
 
+@pytest.fixture
+def patient() -> Iterator[None]:
+    """Hypothesis takes no offence at a machine that is busy."""
+    settings.register_profile("before", settings.default)
+    settings.register_profile("docs", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+    settings.load_profile("docs")
+    yield
+    settings.load_profile("before")
+
+
 def test_there_are_pages() -> None:
     assert {"index.md", "tutorial.md"} <= set(PAGES)
 
@@ -36,6 +48,7 @@ def test_the_pages_build_without_a_warning(tmp_path: Path) -> None:
     assert (tmp_path / "html" / "tutorial.html").stat().st_size > 10_000
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("page", [page for page in PAGES if page != "tutorial.md"])
 def test_the_python_of_a_page_runs_from_top_to_bottom(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

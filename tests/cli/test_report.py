@@ -363,6 +363,8 @@ BAD = {
     ),
     "prediction": (b'{"version": 1, "results": [], "predictions": [{}]}', "malformed result: "),
     "graph": (b'{"version": 1, "graph": {}}', "this is a lock graph: draw it with `lockwright gr"),
+    "perfetto": (b'{"traceEvents": []}', "this is a trace for Perfetto, and no result: expected"),
+    "sarif": (b'{"version": "2.1.0", "runs": []}', "this is SARIF, and no result: expected the"),
     "answers": (b'{"version": 1, "campaign": "x"}', "these are the answers of a campaign"),
     "sqlite": (b"SQLite format 3\0" + b"\0" * 200, "it is no JSON: expected"),
     "number": (b'{"version": 1, "results": [' + b"9" * 5000 + b"]}", "malformed JSON: Exceeds"),
@@ -454,7 +456,13 @@ def test_a_file_that_is_too_large_is_not_read(
         (("stress",), "stress: cannot read stress: Is a directory"),
         (("a\0b",), "a\0b: cannot read 'a\\x00b': that is no name of a file"),
         (("kept.json", "-o", "a\0b.html"), "cannot write 'a\\x00b.html': that is no name of a f"),
-        (("kept.json", "-o", "x.dat"), "this form shows one interleaving, and there are 2:\n  --f"),
+        (
+            ("kept.json", "-o", "x.dat"),
+            (
+                "this form shows one interleaving, and there are 2; `lockwright report` takes one "
+                "of:\n  --finding 1: "
+            ),
+        ),
         (("kept.json", "--finding", "3"), "there is no finding 3: this report has 2"),
         (("kept.json", "-o", "x.xml", "--finding", "1"), "--finding is for these forms: html, pe"),
         (("kept.json", "--form", "pdf"), "Invalid value for '--form': 'pdf' is not one of 'html'"),

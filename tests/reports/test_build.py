@@ -379,6 +379,7 @@ def test_with_baseline_nothing_is_explored(monkeypatch: pytest.MonkeyPatch, tmp_
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["-o", ""], "the name of the directory is empty"),
         (["--design", "eventfs/nothing"], "no design 'eventfs/nothing'; there are: tracefs/pinned"),
         (["-j", "0"], "Invalid value for '-j'"),
         (["-o", "{file}"], "file: File exists"),

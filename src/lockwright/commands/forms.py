@@ -104,8 +104,8 @@ def form_of(output: str, name: str | None) -> Form:
     if not asked:
         known = ", ".join(suffix for form in FORMS.values() for suffix in form.suffixes[:1])
         raise UsageError(
-            f"cannot tell the form of {output!r}: its name must end in {known}, or name the form "
-            f"with --form: {', '.join(FORMS)}"
+            f"cannot tell the form of {output!r}: its name must end in {known}; for another name "
+            f"`lockwright report` takes --form: {', '.join(FORMS)}"
         )
     return max(asked, key=lambda each: each[0])[1]
 
@@ -194,9 +194,10 @@ def one_run(document: Document) -> Run:
     ]
     if more := len(shown) - LISTED_MAX:
         shown = [*shown[:LISTED_MAX], f"  and {more} more"] if more > 0 else shown
-    listed = "\n".join([":", *shown]) if shown else "; name one source"
+    listed = "\n".join(["; `lockwright report` takes one of:", *shown]) if shown else ""
     raise NothingToDraw(
-        f"this form shows one interleaving, and there are {1 + len(others)}{listed}"
+        f"this form shows one interleaving, and there are {1 + len(others)}"
+        f"{listed or '; name one source'}"
     )
 
 

@@ -29,6 +29,14 @@ EXPECTED = (
 )
 BLOCKED = "blocked"
 """The kind of the event that says of a task that it waits for ever (`explore.record.ends`)."""
+FOREIGN = {
+    "traceEvents": f"this is a trace for Perfetto, and no result: {EXPECTED}",
+    "runs": f"this is SARIF, and no result: {EXPECTED}",
+    "campaign": "these are the answers of a campaign, without its results: name its store instead",
+    "graph": "this is a lock graph: draw it with `lockwright graph`",
+    "nodes": "this is a lock graph: draw it with `lockwright graph`",
+}
+"""What is said of other JSON, by a key that it has."""
 MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
@@ -121,6 +129,10 @@ def add_json(gathered: Gathered, data: Value) -> None:
     """What a JSON text holds.  Raises UsageError, or one of `MALFORMED`, for anything else."""
     if not isinstance(data, dict):
         raise UsageError(f"this JSON is no result: {EXPECTED}")
+    foreign = not any(key in data for key in ("results", "scopes", "events", "result", "verdict"))
+    for key in FOREIGN if foreign else ():
+        if key in data:
+            raise UsageError(FOREIGN[key])
     if "version" in data and data["version"] != VERSION:
         raise UsageError(
             f"it is of version {data['version']!r}: this lockwright reads version {VERSION}"
@@ -136,12 +148,6 @@ def add_json(gathered: Gathered, data: Value) -> None:
         gathered.results.append(_result(data["result"]))
     elif "verdict" in data and "scenario" in data:
         gathered.results.append(_result(data))
-    elif "campaign" in data:
-        raise UsageError(
-            "these are the answers of a campaign, without its results: name its store instead"
-        )
-    elif "graph" in data or "nodes" in data:
-        raise UsageError("this is a lock graph: draw it with `lockwright graph`")
     else:
         raise UsageError(f"this JSON is no result: {EXPECTED}")
 
