@@ -150,7 +150,7 @@ def test_standard_input_is_a_source(here: Path) -> None:
     assert done.stdout == (here / "out.xml").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["out.txt", "out.html"])
+@pytest.mark.parametrize("name", ["nothing.txt", "nothing.html"])
 def test_a_result_without_any_scenario_says_so(here: Path, name: str) -> None:
     (here / "nothing.json").write_text('{"version": 1, "results": []}', encoding="utf-8")
     assert run(["report", "nothing.json", "-o", name]) == 0
