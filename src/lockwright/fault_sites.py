@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 
+from lockwright.core.daemon import is_daemon
 from lockwright.core.errors import UsageError
 from lockwright.core.location import Names, Value
 from lockwright.core.operation import Operation
@@ -62,7 +63,7 @@ def signal_targets(scenario: Scenario, executions: int = EXECUTIONS) -> list[str
     world = World()
     Signals(world)
     scenario.with_parameters({SIGNALS: ""}).set_up(world)
-    there = [task.comm for task in world.tasks]
+    there = [task.comm for task in world.tasks if not is_daemon(task)]
     world.discard()
     names = seen_targets(scenario, executions).names
     return [comm for comm in names if comm in there and not _UNSAYABLE.search(comm)]

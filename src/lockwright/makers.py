@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from lockwright.check.rule import Rule
 from lockwright.compose import CasePart, task_name
+from lockwright.core.daemon import is_daemon
 from lockwright.core.irqs import HARDIRQS_ON, SOFTIRQS_ON
 from lockwright.core.lockuse import EXCLUSIVE, RECURSIVE_READER, LockUse
 from lockwright.core.operation import Operation
@@ -102,9 +103,12 @@ class Makers(Rule):
 
     def started(self) -> None:
         """The world is set up: its tasks are the scenario's own."""
-        comms = [task.comm for task in self.world.tasks]
+        tasks = self.world.tasks
+        comms = [task.comm for task in tasks if not is_daemon(task)]
+        # what a daemon does it does for the others: to have it done takes them all
         self.first = {
-            task.name.label: task_name(comms, at) for at, task in enumerate(self.world.tasks)
+            task.name.label: "" if is_daemon(task) else task_name(comms, at)
+            for at, task in enumerate(tasks)
         }
 
     def _root(self, label: str) -> str:

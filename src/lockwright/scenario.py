@@ -27,6 +27,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from lockwright.core.daemon import start_daemons
 from lockwright.core.errors import UsageError
 from lockwright.core.location import Value
 from lockwright.core.promise import Goal
@@ -198,6 +199,7 @@ class Scenario:
             signal_each(world, str(given[SIGNALS]).split("+"))
         if SHRINKERS in given:
             reclaim_beside(world, int(given[SHRINKERS]), self.name)
+        start_daemons(world)
 
     def variant(
         self,

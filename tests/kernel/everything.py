@@ -8,6 +8,7 @@ from lockwright.core.task import Task
 from lockwright.core.world import World
 from lockwright.kernel.completion import Completion
 from lockwright.kernel.llist import LList
+from lockwright.kernel.mailbox import Mailbox
 from lockwright.kernel.mutex import Mutex
 from lockwright.kernel.once import READ_ONCE, WRITE_ONCE, Variable
 from lockwright.kernel.rcu import Rcu
@@ -66,6 +67,7 @@ class Everything:
         self.works = [Work(world, "w0", self.work), Work(world, "w1", self.work)]
         self.llist = LList[str](world, "llist")
         self.list = ListHead[Node](world, "list")
+        self.boxes = [Mailbox(world, f"box{at}") for at in range(4)]
 
     async def work(self) -> None:
         """What a work and a callback do."""
@@ -90,12 +92,16 @@ class Everything:
             "works": [work.value for work in self.works],
             "llist": self.llist.value,
             "list": [node.name for node in self.list.peek()],
+            "mail": [box.waiting() for box in self.boxes],
             "alive": [node.alive for node in self.nodes],
             "tasks": sorted((task.number, task.ended, task.died, task.atomic) for task in tasks),
             "blocked": sorted(task.number for task in self.world.blocked()),
-            # Of several oopses a world reports the first only; who died stands in "tasks".
+            # Of several oopses a world reports the first only; who died stands in "tasks".  What
+            # comes after one is not reported.
             "warnings": sorted(
-                (found.kind, found.message) for found in self.world.findings if not found.fatal
+                (found.kind, found.message)
+                for found in self.world.findings
+                if not found.fatal and not self.world.oopsed
             ),
         }
 
@@ -137,6 +143,13 @@ async def cond_wait(all_: Everything) -> None:
 
 async def release(all_: Everything) -> None:
     await kfree(all_.nodes[0])
+
+
+async def receive(all_: Everything) -> object:
+    """Each task has a mailbox of its own."""
+    task = all_.world.creator
+    assert isinstance(task, Task)
+    return await all_.boxes[task.index].receive()
 
 
 async def take_all(all_: Everything) -> str:
@@ -214,6 +227,10 @@ ACTIONS: tuple[Action, ...] = (
     *(lambda all_, at=at: all_.list.del_rcu(all_.nodes[at]) for at in range(3)),
     lambda all_: all_.list.del_(all_.nodes[2]),
     lambda all_: all_.list.empty(),
+    lambda all_: all_.boxes[0].send("a"),
+    lambda all_: all_.boxes[0].send("b"),
+    lambda all_: all_.boxes[1].send("c"),
+    receive,
 )
 
 
@@ -231,6 +248,8 @@ SECTIONS = (
     (9, 9),  # poll the rwsem
     (28, 30),  # sleep and wake others
     (51, 54),  # queue a work and flush it
+    (33, 34),  # wait for a signal, and signal others
+    (73, 76),  # send and receive
 )
 """Actions that belong together."""
 

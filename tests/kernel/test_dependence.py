@@ -36,6 +36,7 @@ WAITS = {
     "cond_wait",
     "grace_period",
     "msleep",
+    "receive",
     "schedule",
     "wait_for_completion",
     "wait_for_grant",

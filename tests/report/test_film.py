@@ -192,6 +192,24 @@ def test_a_task_without_a_part_in_it_is_left_out() -> None:
     assert data["touched"]["things"] == [[0, 2], [1]]
 
 
+def test_who_is_idle_at_the_end_has_no_part_in_it_as_who_is_blocked_has() -> None:
+    """What it would do next is no matter of the finding's either."""
+    things = (Thing("inode", "a", -1, 1, "a", ("nr",)), Thing("box", "mail", -1, NEVER, "", ()))
+    finding = Finding("use-after-free", "use of inode a->nr, freed by a", "", 0, "a", step=1)
+
+    def of(kind: str) -> tuple[list[str], list[str]]:
+        events = (
+            *(event(0, 1, "send(other)"), event(1, 0, "put(inode a)")),
+            event(-1, 1, "receive(box mail)", kind=kind),
+        )
+        run = Run("", "", events, Timeline(things=things), finding=finding)
+        data, tables = of_one(run)
+        return names(data, tables, "lanes"), names(data, tables, "things")
+
+    assert of("blocked") == (["a", "b"], ["a", "mail"])
+    assert of("idle") == (["a"], ["a"])
+
+
 def test_a_data_race_names_a_kind_and_a_field() -> None:
     events = (event(0, 0, "one"), event(1, 1, "two"))
     things = (

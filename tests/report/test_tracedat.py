@@ -84,6 +84,15 @@ def test_without_a_timeline_there_are_steps_and_who_is_blocked() -> None:
     assert (last.values["prev_comm"], last.values["prev_state"]) == ("reader", 2)
 
 
+def test_who_is_idle_at_the_end_sleeps_and_says_so() -> None:
+    run = small_run(timeline=None)
+    *events, end = run.events
+    idle = replace(run, events=(*events, replace(end, kind="idle")), finding=None)
+    assert texts_of(idle)[-1] == "idle: mutex_lock(list_mutex)"
+    last = events_of(idle, "sched_switch")[-1]
+    assert (last.values["prev_comm"], last.values["prev_state"]) == ("reader", 1)
+
+
 def test_a_run_without_events_is_a_file_that_says_what_it_is() -> None:
     assert texts_of(Run("nothing", "s", (), None)) == ["nothing", "s"]
     trace = read(tracedat(Run("", "", (), None)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from lockwright.check.held import HeldLocks
 from lockwright.check.lostwakeup import last_wakeup, lost_wakeup
 from lockwright.check.rule import Rule
+from lockwright.core.daemon import idle_tasks
 from lockwright.core.finding import Finding
 from lockwright.core.task import Task
 from lockwright.core.world import World
@@ -30,10 +31,12 @@ class Deadlock(Rule):
 
     def finish(self, world: World) -> None:
         blocked = world.blocked()
-        if not blocked or world.oopsed:
+        if world.oopsed:
             return
-        for task in blocked:
+        for task in (*blocked, *idle_tasks(world)):
             _check_atomic(task)
+        if not blocked:
+            return
         lines: list[str] = []
         waits: list[str] = []
         lost: list[str] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
+from lockwright.core.daemon import idle_tasks, start_daemons
 from lockwright.core.errors import ModelError
 from lockwright.core.location import Value
 from lockwright.core.native import slots_in
@@ -21,7 +22,8 @@ LISTENERS = tuple(name for name in slots_in(World) if name.startswith("on_"))
 
 
 def boot(world: World, coro: Coroutine[Any, Any, Any], *, steps_max: int = STEPS_MAX) -> Value:
-    """Run a coroutine to its end, and whatever it sets off, with nobody else about; its result.
+    """Run a coroutine to its end, and whatever it sets off, with the world's daemons alone; its
+    result.
 
     What is left has no tasks and no steps: listeners, schedules and reports know nothing of it.
     Objects that it allocates count as the scenario's own.
@@ -37,6 +39,7 @@ def boot(world: World, coro: Coroutine[Any, Any, Any], *, steps_max: int = STEPS
     creator = world.creator
     world.booting = True
     task = world.spawn(coro, COMM)
+    start_daemons(world)
     while enabled := world.enabled():
         world.step(enabled[0])
         if world.steps > steps_max:
@@ -52,6 +55,8 @@ def boot(world: World, coro: Coroutine[Any, Any, Any], *, steps_max: int = STEPS
         raise ModelError(f"before the first task: {world.findings[0].message}")
     for obj in world.objects[made:]:
         obj.born = ""
+    for daemon in idle_tasks(world):
+        daemon.close()
     world.tasks.clear()
     world.by_number.clear()
     world.acc = []

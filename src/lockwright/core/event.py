@@ -8,13 +8,16 @@ from typing import Any
 from lockwright.core.frame import Frame
 from lockwright.core.location import Location, Value
 
+IDLE = "idle"
+"""What becomes of a task that waits for work: the kind of its last event."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened.
 
-    `step` counts from 0; `chain` holds the model functions, innermost first, under their kernel
-    names; `result` is what the operation gave back, as text.
+    `step` counts from 0, and is -1 for what became of a task; `chain` holds the model functions,
+    innermost first, under their kernel names; `result` is what the operation gave back, as text.
     """
 
     step: int

@@ -102,6 +102,17 @@ class Location:
         return f"<{type(self).__name__} {self.name}>"
 
 
+def reserve(world: World, count: int) -> list[int]:
+    """Numbers for so many locations, as if whoever runs made them now: for those that several
+    tasks may make, whichever comes first."""
+    creator = world.creator
+    made, known = creator.locations_made, creator.name.locations
+    creator.locations_made = made + count
+    while len(known) < made + count:
+        known.append(world.names.new_location())
+    return known[made : made + count]
+
+
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Done(Location):
     """Whether a task has ended: a one-way flag, made when somebody asks for it.

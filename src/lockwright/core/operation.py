@@ -49,6 +49,9 @@ class Operation:
     and `shares` if others may hold the lock too; what ends one has `leaves`.  Such a lock has a
     class `cls` and tells its `holders()`.  `fused` marks what stands for a whole section.
 
+    One that is `idle` waits for work: a task that is held up in it has nothing to do, and may stay
+    so for ever (`daemon.py`).
+
     `arrives` marks the offer of an interrupt that comes once (`core/interrupt.py`): `ready(value)`
     says whether it could still come now; `looks` a look at whether one was raised, and `raises`
     the choice of where (`raised.py`).
@@ -70,6 +73,7 @@ class Operation:
     leaves: ClassVar[bool] = False
     shares: ClassVar[bool] = False
     fused: ClassVar[bool] = False
+    idle: ClassVar[bool] = False
     arrives: ClassVar[bool] = False
     looks: ClassVar[bool] = False
     raises: ClassVar[bool] = False

@@ -39,8 +39,8 @@ __all__ = ["Opaque", "Snapshots", "shows_stacks"]
 
 OF_TASK = ("name", "locations_made", "objects_made", "send", "coro")
 OF_WORLD = (
-    *("acc", "addresses", "by_number", "choice", "creator", "faults", "findings", "marked"),
-    *("log", "names", "objects", "state", "steps", "tasks"),
+    *("acc", "addresses", "by_number", "choice", "creator", "daemons", "faults", "findings"),
+    *("log", "marked", "names", "objects", "state", "steps", "tasks"),
     *(name for name in slots_in(World) if name.startswith("on_")),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from enum import Enum
 from functools import cache
-from types import CodeType, FrameType
+from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lockwright.core.frame import Frame
@@ -175,6 +175,31 @@ def chain_of_coro(coro: Any) -> tuple[Frame, ...]:  # noqa: ANN401  # Python tel
         at = at.cr_await
     frames.reverse()
     return tuple(frames)
+
+
+def chain_of(traceback: TracebackType | None) -> tuple[Frame, ...]:
+    """The model functions of a traceback, innermost first."""
+    frames: list[Frame] = []
+    at = traceback
+    while at is not None:
+        code = at.tb_frame.f_code
+        module = at.tb_frame.f_globals.get("__name__", "")
+        if code.co_name.startswith(SYSCALLS):
+            frames.clear()
+        if shown(code.co_name) and not module.startswith("lockwright.core"):
+            frames.append(frame_of(at.tb_frame, at.tb_lineno))
+        at = at.tb_next
+    frames.reverse()
+    return tuple(frames)
+
+
+def place_of(task: Task) -> str:
+    """Where a task is in its source: ` (transfer(), model/transfer.py, line 12)`."""
+    frame = task.frame()
+    if frame is None:
+        return ""
+    path = "/".join(frame.f_code.co_filename.replace("\\", "/").split("/")[-2:])
+    return f" ({frame.f_code.co_name}(), {path}, line {frame.f_lineno})"
 
 
 @cache

@@ -7,9 +7,10 @@ what happened through `listeners`, and each kind of listener costs nothing while
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from types import CoroutineType, TracebackType
+from types import CoroutineType
 from typing import Any, Protocol
 
+from lockwright.core.daemon import Daemon, add_daemon
 from lockwright.core.errors import KernelOops, ModelError
 from lockwright.core.finding import Finding
 from lockwright.core.frame import Frame
@@ -19,7 +20,7 @@ from lockwright.core.lockuse import LockUse
 from lockwright.core.native import mypyc_attr
 from lockwright.core.operation import Operation
 from lockwright.core.raised import OWN, Lines, use_interrupts
-from lockwright.core.task import SYSCALLS, Context, Creator, Task, frame_of, shown
+from lockwright.core.task import Context, Creator, Task, chain_of, place_of
 
 FIRST_PID = 840
 KERNEL_ADDRESS = 0xFFFF888100000000
@@ -56,7 +57,8 @@ class World:
     `signals` are those of the world, if it has any (`kernel/signal.py`).
     `history` writes down the calls of its users, if somebody wants to know (`history.py`).
     `locks` lists all locks, in order of creation, if somebody has put a list there before.
-    `booting` tells that the scenario's set-up is being run (`boot.py`).
+    `booting` tells that the scenario's set-up is being run (`boot.py`); `daemons` has those to be
+    spawned with it and after it (`daemon.py`).
     `memory` stands between the tasks and their operations if stores can be delayed; None is
     sequential consistency.  `lines` says what can interrupt the tasks (`raised.py`); None: nothing.
     Invariant: between steps every task is pending, ended or died.
@@ -69,6 +71,7 @@ class World:
         "by_number",
         "choice",
         "creator",
+        "daemons",
         "faults",
         "findings",
         "history",
@@ -110,6 +113,7 @@ class World:
         self.steps = 0
         self.addresses = 0
         self.booting = False
+        self.daemons: list[Daemon] = []
         self.faults: Any = None
         self.history: Any = None
         self.reclaim: Any = None
@@ -188,6 +192,17 @@ class World:
         self._prime(task)
         return task
 
+    def daemon(
+        self,
+        make: Callable[[], Coroutine[Any, Any, Any]],
+        comm: str,
+        *,
+        context: Context = Context.PROCESS,
+        pid: int | None = None,
+    ) -> None:
+        """Have a task that is always there (`daemon.py`); `make()` is the coroutine of its loop."""
+        add_daemon(self, Daemon(make, comm, context, pid))
+
     def _prime(self, task: Task) -> None:
         """Bring a task to its first operation, which must come before any access."""
         outer, creator = self.acc, self.creator
@@ -208,12 +223,12 @@ class World:
         if acc:
             raise ModelError(
                 f"task {task.comm} touched {self._touched(acc)} before its first operation"
-                f"{_place(task)}: the first thing it does must be to await an operation"
+                f"{place_of(task)}: the first thing it does must be to await an operation"
             )
 
     def _foreign(self, task: Task) -> ModelError:
         got = type(task.pending).__name__
-        where = _place(task)
+        where = place_of(task)
         task.pending = None
         return ModelError(
             f"task {task.comm} awaited something that is no operation of the machine{where}\n"
@@ -325,11 +340,14 @@ class World:
         ]
 
     def blocked(self) -> list[Task]:
-        """The tasks that wait; the whole deadlock, if asked when nothing is enabled."""
+        """The tasks that wait for something; the whole deadlock, if asked when nothing is enabled.
+
+        One that is idle waits for nothing.
+        """
         return [
             task
             for task in self.tasks
-            if (op := task.pending) is not None and op.blocking and not op.enabled()
+            if (op := task.pending) is not None and op.blocking and not op.idle and not op.enabled()
         ]
 
     def close(self) -> None:
@@ -348,20 +366,12 @@ class World:
         self.tasks = []
         self.by_number = []
         self.objects = []
+        self.daemons = []
         self.state = None
         self.history = None
         self.faults = None
         self.reclaim = None
         self.creator = Creator(self.names.root)
-
-
-def _place(task: Task) -> str:
-    """Where a task is in its source: ` (transfer(), model/transfer.py, line 12)`."""
-    frame = task.frame()
-    if frame is None:
-        return ""
-    path = "/".join(frame.f_code.co_filename.replace("\\", "/").split("/")[-2:])
-    return f" ({frame.f_code.co_name}(), {path}, line {frame.f_lineno})"
 
 
 def _oops(error: KernelOops | AttributeError) -> KernelOops:
@@ -376,19 +386,3 @@ def _oops(error: KernelOops | AttributeError) -> KernelOops:
         f"NULL pointer dereference: {error.name} of a NULL pointer",
         str(error.name),
     )
-
-
-def chain_of(traceback: TracebackType | None) -> tuple[Frame, ...]:
-    """The model functions of a traceback, innermost first."""
-    frames: list[Frame] = []
-    at = traceback
-    while at is not None:
-        code = at.tb_frame.f_code
-        module = at.tb_frame.f_globals.get("__name__", "")
-        if code.co_name.startswith(SYSCALLS):
-            frames.clear()
-        if shown(code.co_name) and not module.startswith("lockwright.core"):
-            frames.append(frame_of(at.tb_frame, at.tb_lineno))
-        at = at.tb_next
-    frames.reverse()
-    return tuple(frames)

@@ -77,9 +77,8 @@ def lasso_finding(
     for task in world.tasks:
         if task.index not in rounds and task.pending is not None:
             how = "can go on again and again, and never does" * (task.index in starved)
-            lines.append(
-                f"INFO: task {task.comm}:{task.pid} {how or 'is blocked'}, in {_does(task)}"
-            )
+            stands = "is idle" if task.pending.idle else "is blocked"
+            lines.append(f"INFO: task {task.comm}:{task.pid} {how or stands}, in {_does(task)}")
             lines += [f"  {frame}" for frame in task.call_chain()]
             lines.append(_holds(task, held))
     lines += _prospects(world, rounds, starved, names)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lockwright.core.event import Event, value_text
+from lockwright.core.event import IDLE, Event, value_text
 from lockwright.core.location import Names, Value
 from lockwright.core.operation import Operation
 from lockwright.core.schedule import Choice
@@ -102,7 +102,10 @@ def record(
         oracle.look()
         done.timeline = film.timeline()
     if done.world is not None:
-        done.events.extend(ends(done.world, stopped=done.stopped))
+        begun = {event.task for event in done.events}
+        for end in ends(done.world, stopped=done.stopped):
+            if end.kind != IDLE or end.task in begun:  # who never had anything to do took no part
+                done.events.append(end)
         done.world.close()
     return done
 
@@ -175,7 +178,7 @@ class Recorder:
 
 
 def ends(world: World, *, stopped: bool = False) -> Iterator[Event]:
-    """What became of the tasks that are not done: events of step -1, "blocked" or "died".
+    """What became of the tasks that are not done: events of step -1, "blocked", "idle" or "died".
 
     Of an execution that was stopped, only who died: who waits might not have waited for ever.
     """
@@ -183,7 +186,7 @@ def ends(world: World, *, stopped: bool = False) -> Iterator[Event]:
         op = task.pending
         if op is not None and op.blocking and not op.enabled():
             if not stopped:
-                yield _end(task, "blocked", op.describe())
+                yield _end(task, IDLE if op.idle else "blocked", op.describe())
         elif task.died:
             kinds = [f.kind for f in world.findings if f.fatal and f.task == task.index]
             yield _end(task, "died", kinds[0] if kinds else "")

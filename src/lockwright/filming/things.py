@@ -15,6 +15,8 @@ from lockwright.core.timeline import NEVER, Change, Thing
 from lockwright.core.world import World
 from lockwright.filming.values import NULL, OURS, Labels, content, told_of
 from lockwright.kernel.lockuse import Lock
+from lockwright.kernel.mailbox import Mailbox
+from lockwright.kernel.percpu_ref import PercpuRef
 from lockwright.kernel.rculist import ListHead
 from lockwright.kernel.seqlock import SeqCount
 from lockwright.kernel.slab import Slab
@@ -92,6 +94,8 @@ class Things:
             own = type(location).__module__.startswith(OURS)
             kind = "" if own else type(location).__name__
             self._begin(_Tracked(kind, name, born, None, [track]))
+            for number in _parts(location):
+                self.parts.setdefault(number, []).append(track)
 
     def look(self, step: int, codes: Sequence[int]) -> None:
         """See what a step has done to what it touched."""
@@ -229,3 +233,8 @@ def _peeker(obj: Slab, at: int) -> Callable[[], Value]:
 
 def _reader(location: Location) -> Callable[[], Value]:
     return lambda: content(location)
+
+
+def _parts(location: Location) -> list[int]:
+    """The numbers of what it is made of, besides its own."""
+    return location.numbers if isinstance(location, Mailbox | PercpuRef) else []

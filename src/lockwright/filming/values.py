@@ -11,6 +11,8 @@ from lockwright.kernel.completion import ALL, Completion
 from lockwright.kernel.condvar import CondVar
 from lockwright.kernel.llist import LList
 from lockwright.kernel.lockuse import Lock
+from lockwright.kernel.mailbox import Mailbox
+from lockwright.kernel.percpu_ref import PercpuRef
 from lockwright.kernel.rculist import Link, ListHead
 from lockwright.kernel.refcount import DEAD, SATURATED, Count
 from lockwright.kernel.semaphore import Semaphore
@@ -24,7 +26,10 @@ NULL = "NULL"
 NESTED = 3
 """What lies deeper than this in lists of lists is left out."""
 OURS = "lockwright."
-TOLD = (Variable, Count, Completion, CondVar, ListHead, LList, Semaphore, SeqCount, WaitQueue)
+TOLD = (
+    *(Variable, Count, Completion, CondVar, ListHead, LList, Mailbox, PercpuRef, Semaphore),
+    *(SeqCount, WaitQueue),
+)
 """Locations of the machine that mean something to who looks at a model; of flags that tell a waiter
 of a grant, of lives and of interrupts the events say more."""
 
@@ -115,6 +120,10 @@ def content(location: Location) -> Value:
         return [_Said(entry.task.comm) for entry in location.sleepers]
     if isinstance(location, CondVar):
         return [_Said(flag.name) for flag in location.waiters]
+    if isinstance(location, Mailbox):
+        return location.waiting()
+    if isinstance(location, PercpuRef):
+        return sum(location.counts) + (not location.value)
     if isinstance(location, ListHead | LList):
         return list(value)
     if isinstance(location, Link) and not isinstance(value, Slab):

@@ -21,6 +21,7 @@ from lockwright.kernel.lockuse import Lock
 class Waits:
     """Looks at the tasks between steps.
 
+    Who is idle waits for nothing.
     Invariant: `open[index]` has the operation that the task of this index waits in and the place of
     its wait in `seen`; `elapsing` has, by their places in `periods`, of the grace periods that are
     not over what they wait for; `begun` the last one that a task waited for.  `active` has the
@@ -57,7 +58,7 @@ class Waits:
                 self._change(known[1], end=step)
                 del self.open[task.index]
                 known = None
-            if op is None or not op.blocking:
+            if op is None or not op.blocking or op.idle:
                 continue
             if task.index not in self.active and not isinstance(op, GraceWait):
                 self._watch_idle(task, op, step)

@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lockwright.core.event import Event
+from lockwright.core.event import IDLE, Event
 from lockwright.core.finding import Finding
 from lockwright.core.location import Value
 from lockwright.core.timeline import NEVER, Hold, Thing, Timeline, Wait
@@ -65,10 +65,11 @@ def about(scene: Scene, finding: Finding | None) -> dict[str, Value] | None:
         return None
     row = scene.row_of(finding.step)
     moment = [scene.steps[row][0].text] if row < len(scene.steps) else []
-    ends = [event.text for event in scene.ends.values()]
+    ends = [event.text for event in scene.ends.values() if event.kind != IDLE]
     locks = _locks_about(scene, finding, moment)
     things = _things_about(scene, finding, [*moment, *ends])
-    tasks = {finding.task, *scene.ends, *_awaited(scene.timeline)}
+    busy = {task for task, event in scene.ends.items() if event.kind != IDLE}
+    tasks = {finding.task, *busy, *_awaited(scene.timeline)}
     tasks |= _users(scene.timeline, locks)
     tasks |= {
         lane.task for lane in scene.timeline.lanes if _mentioned(lane.comm, [finding.message])

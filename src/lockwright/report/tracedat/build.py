@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from lockwright.core.event import Event
+from lockwright.core.event import IDLE, Event
 from lockwright.core.timeline import NEVER, Hold, Timeline, Wait
 from lockwright.report.columns import ARRIVALS, BUFFER, together
 from lockwright.report.document import Run
@@ -345,12 +345,14 @@ class Recording:
             if event.step >= 0:
                 continue
             task = self.task(event.task)
-            if event.kind != BLOCKED:
+            idle = event.kind == IDLE
+            if not idle and event.kind != BLOCKED:
                 self.died(at, task, event, count)
             elif task not in waiting:
                 self.cpu.switch(at, task, self.state(count))
-                self.cpu.say(at, task, f"waits: {event.text}", self.code(event))
-                self.cpu.sleeping[task] = UNINTERRUPTIBLE
+                said = f"{'idle' if idle else 'waits'}: {event.text}"
+                self.cpu.say(at, task, said, self.code(event))
+                self.cpu.sleeping[task] = INTERRUPTIBLE if idle else UNINTERRUPTIBLE
         self.cpu.switch(at, None, self.state(count))
         finding = self.run.finding
         if finding is not None and not 0 <= finding.step < count:
