@@ -166,7 +166,7 @@ def run(entry: Entry) -> Outcome:
 def run_before(entry: Entry | StillThere) -> Judged:
     """Explore where the bug is, until it is found."""
     at = entry.at if isinstance(entry, StillThere) else entry.before
-    result, seconds = _explored(at, until=entry.matches)
+    result, seconds = explored(at.scenario(), until=entry.matches)
     found = [finding for finding in result.findings if entry.matches(finding)]
     return Judged(
         verdict=FOUND if found else NOT_FOUND,
@@ -180,7 +180,7 @@ def run_before(entry: Entry | StillThere) -> Judged:
 
 def run_after(entry: Entry) -> Judged:
     """Explore where it is mended, to the end."""
-    result, seconds = _explored(entry.after)
+    result, seconds = explored(entry.after.scenario())
     found = [finding for finding in result.findings if entry.matches(finding)]
     verdict = STILL_THERE if found else GONE if result.complete else NOT_COMPLETE
     return Judged(
@@ -197,10 +197,15 @@ class _Seen(Exception):
     """There is no need to go on."""
 
 
-def _explored(at: At, until: Callable[[Finding], bool] | None = None) -> tuple[Result, float]:
+def explored(
+    scenario: Scenario,
+    until: Callable[[Finding], bool] | None = None,
+    *,
+    executions: int = EXECUTIONS_MAX,
+) -> tuple[Result, float]:
     """The result of one exploration, and the seconds that it took; `until` ends it early."""
-    options = Options(executions=EXECUTIONS_MAX, version=project().version)
-    session = Session(at.scenario(), options)
+    options = Options(executions=executions, version=project().version)
+    session = Session(scenario, options)
     known = 0
 
     def watch(told: Progress) -> None:

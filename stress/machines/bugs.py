@@ -21,6 +21,7 @@ from lockwright.options import RULES
 from stress.corpus import ENTRIES
 from stress.corpus.a import TITLES
 from stress.corpus.entry import At, Entry
+from stress.corpus.f import TITLES as REMOTE
 from stress.machines.concurrent import Effort, Size, Wanted
 from stress.machines.known import KNOWN
 
@@ -266,6 +267,7 @@ ALONE = tuple(fault for fault in KNOWN if fault.id.startswith("E") and fault.dra
 
 NOT_FOUND = {
     **dict.fromkeys(TITLES, "No call makes an allocation fail."),
+    **dict.fromkeys((*REMOTE, "A11"), "It is about another file system."),
     "E05": "No call makes memory short: it is so at an allocation in the middle of one.",
     "E08": "No call locks tracefs down.",
     "E09": "What is broken is a promise of its scenario alone, not of every execution.",
