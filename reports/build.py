@@ -1,5 +1,7 @@
 """The project's own report: the history of eventfs, every design, every bug, every verdict.
 
+The proposals for watches on a remote file system are a part of it (`remote.py`).
+
 `python -m reports.build` explores the bugs and what shows each finding, compares what came of it
 with what is committed, and writes `reports/out/index.html`, which needs no other file, and beside
 it the other forms.  With `--all` it explores everything, with `--baseline` nothing; with `--design`
@@ -25,10 +27,17 @@ from lockwright.report.lockgraph.svg import graph_svg
 from lockwright.report.mail import mail
 from lockwright.report.page import page
 from lockwright.report.sarif import sarif
-from reports import corpus, history, memory, readme, regression, verdicts
+from reports import corpus, history, memory, readme, regression, remote, verdicts
 from reports.comparing import Difference, lines_that_differ
-from reports.gathering import Extent, Gathered, committed_bugs, designs_of, gathered
-from reports.running import run, written
+from reports.gathering import (
+    Extent,
+    Gathered,
+    asked_of,
+    committed_bugs,
+    designs_of,
+    gathered,
+)
+from reports.running import run, told, written
 from reports.telling import document_of
 from stress.corpus.entry import ROOT, project
 
@@ -39,7 +48,14 @@ PICTURE = "lock-graph.svg"
 
 def differences_of(made: Gathered) -> list[Difference]:
     """What is not as it is committed, or not as it should be."""
-    return [*_verdicts(made), *_bugs(made), *_answers(made), *_memory(made), *_whole(made)]
+    return [
+        *_verdicts(made),
+        *_bugs(made),
+        *_answers(made),
+        *_memory(made),
+        *_remote(made),
+        *_whole(made),
+    ]
 
 
 def _verdicts(made: Gathered) -> Iterator[Difference]:
@@ -77,6 +93,12 @@ def _memory(made: Gathered) -> Iterator[Difference]:
                 yield Difference(where, ", ".join(known), ", ".join(cells))
 
 
+def _remote(made: Gathered) -> Iterator[Difference]:
+    if made.remote is not None:
+        explored = made.extent is not Extent.COMMITTED
+        yield from remote.differences_of(asked_of(made), made.remote, explored=explored)
+
+
 def _whole(made: Gathered) -> Iterator[Difference]:
     """What is made of all verdicts together."""
     if not made.whole:
@@ -107,14 +129,6 @@ def write(document: Document, made: Gathered, out: Path) -> list[Path]:
     return [out / name for name in texts]
 
 
-def _told(what: str, done: int, count: int) -> None:
-    """How far it is: a line that changes on a terminal, elsewhere one for each part."""
-    if sys.stderr.isatty():
-        click.echo(f"\r{what}: {done:,} of {count:,}", err=True, nl=done == count)
-    elif done == count:
-        click.echo(f"{what}: {count:,}", err=True)
-
-
 @click.command()
 @click.option(
     "-j", "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Processes."
@@ -140,7 +154,7 @@ def main(*, jobs: int, extent: Extent | None, designs: tuple[str, ...], director
     output.mkdir(parents=True, exist_ok=True)
     for name in FORMS:
         try_file(output / name)
-    made = gathered(designs, extent or Extent.SHOWN, jobs=jobs, tell=_told)
+    made = gathered(designs, extent or Extent.SHOWN, jobs=jobs, tell=told)
     differences = differences_of(made)
     for path in write(document_of(made, differences), made, output):
         click.echo(f"written: {path}")

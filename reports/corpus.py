@@ -25,8 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reports.running import run, spread, written
-from stress.corpus import ENTRIES
-from stress.corpus.a import TITLES
+from stress.corpus import ENTRIES, a, f
 from stress.corpus.entry import (
     FOUND,
     GONE,
@@ -141,7 +140,7 @@ def kept_of(entry: StillThere, judged: Judged) -> Kept:
 def titles() -> dict[str, str]:
     """What the bugs are called, by id."""
     data = json.loads(BUGS.read_text(encoding="utf-8"))
-    return {**TITLES, **{bug["id"]: bug["title"] for bug in data["bugs"]}}
+    return {**a.TITLES, **f.TITLES, **{bug["id"]: bug["title"] for bug in data["bugs"]}}
 
 
 def modelled() -> list[Entry]:
@@ -207,17 +206,17 @@ def markdown(rows: Iterable[Row], kept: Sequence[Kept] = ()) -> str:
         "seen.  After: a complete exploration.  What stands under *before* and *after* are the",
         "arguments of `lockwright check`.",
         "",
-        *_lines(HEADS, [row.cells() for row in rows], RIGHT),
+        *table_lines(HEADS, [row.cells() for row in rows], RIGHT),
         "",
         "## Still there",
         "",
         "Nobody has mended these, and the newest release has them.",
         "",
-        *_lines(STILL_THERE_HEADS, [one.cells() for one in kept], STILL_THERE_RIGHT),
+        *table_lines(STILL_THERE_HEADS, [one.cells() for one in kept], STILL_THERE_RIGHT),
         "",
         "## Without a scenario",
         "",
-        *_lines(NOT_MODELLED_HEADS, reasons()),
+        *table_lines(NOT_MODELLED_HEADS, reasons()),
         "",
         conclusion(rows, kept),
     ]
@@ -229,9 +228,10 @@ def reasons() -> list[tuple[str, str, str]]:
     return [(entry.id, titles()[entry.id], entry.reason) for entry in not_modelled()]
 
 
-def _lines(
+def table_lines(
     heads: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()
 ) -> list[str]:
+    """The lines of a Markdown table; `right` are the columns of numbers."""
     rule = ["---:" if nth in right else "---" for nth in range(len(heads))]
     return [_line(heads), _line(rule), *(_line(row) for row in rows)]
 

@@ -8,27 +8,25 @@ for each finding of the committed verdicts the scenario that shows it in the few
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any
 
 from lockwright.core.finding import Finding
 from lockwright.core.result import Result, Verdict
 from lockwright.options import SECTION
 from lockwright.session import Options, explore
 from lockwright.settle import assumptions
-from reports import conformance, corpus, memory, verdicts
-from reports.running import spread
+from reports import conformance, corpus, memory, remote, verdicts
+from reports.remote_deciding import ASKED, Asked
+from reports.remote_telling import Remote
+from reports.running import Tell, Work
 from stress.conformance.kernels import KERNELS
 from stress.corpus.entry import Entry, Judged, StillThere, project, run_after, run_before
 from stress.scenarios.designs import DESIGNS
 
 Verdicts = Mapping[str, Mapping[str, Any]]
-Given = TypeVar("Given")
-Made = TypeVar("Made")
-Tell = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
 
 
 class Extent(Enum):
@@ -56,7 +54,8 @@ class Gathered:
     those in `results` are explored now.
 
     `bugs` are those that were mended, `kept` those that were not.  `conformance` is always replayed
-    now, `memory` measured now if everything is explored.
+    now, `memory` measured now if everything is explored.  `remote` is what is decided of the remote
+    watches, None if none of their variants is among the designs.
     """
 
     designs: tuple[str, ...]
@@ -67,6 +66,7 @@ class Gathered:
     kept: list[Bug] = field(default_factory=list)
     conformance: list[conformance.Row] = field(default_factory=list)
     memory: memory.Figures = field(default_factory=dict)
+    remote: Remote | None = None
 
     @property
     def whole(self) -> bool:
@@ -91,7 +91,7 @@ def gathered(
     tell: Tell = lambda *_: None,
 ) -> Gathered:
     """Everything about some designs, all if none is named, by so many processes."""
-    work = _Work(jobs, tell)
+    work = Work(jobs, tell)
     made = Gathered(tuple(name for name in designs_of() if not designs or name in designs), extent)
     recorded = verdicts.baseline()
     there = [name for name in project().scenarios if made.has(name)]
@@ -110,23 +110,24 @@ def gathered(
     kernels = [name for name, kernel in KERNELS.items() if made.has(kernel.design)]
     made.conformance = work.done("what real kernels answered", conformance.row_of, kernels)
     made.memory = _memory(made, work)
+    made.remote = _remote(made, work)
     return made
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """Work for so many processes, and who is told how far it is."""
+def asked_of(made: Gathered) -> Asked:
+    """What is asked of the remote watches, as far as it is of these designs."""
+    return replace(ASKED, columns=tuple(one for one in ASKED.columns if made.has(one.design)))
 
-    jobs: int
-    tell: Tell
 
-    def done(self, what: str, work: Callable[[Given], Made], given: Sequence[Given]) -> list[Made]:
-        """What a function makes of each, in order."""
-        made = []
-        for one in spread(work, given, min(self.jobs, len(given))) if given else ():
-            made.append(one)
-            self.tell(what, len(made), len(given))
-        return made
+def _remote(made: Gathered, work: Work) -> Remote | None:
+    asked = asked_of(made)
+    if not asked.columns:
+        return None
+    if made.extent is Extent.COMMITTED:
+        return remote.committed(asked)
+    return (remote.decided_anew if made.extent is Extent.EVERYTHING else remote.seen_again)(
+        asked, work
+    )
 
 
 def committed_bugs(made: Gathered, heads: Sequence[str]) -> list[Bug]:
@@ -201,7 +202,7 @@ def _showing(given: Verdicts) -> Iterator[str]:
     return (name for _, name in best.values())
 
 
-def _memory(made: Gathered, work: _Work) -> memory.Figures:
+def _memory(made: Gathered, work: Work) -> memory.Figures:
     designs = [name for name in DESIGNS if name in made.designs]
     if made.extent is not Extent.EVERYTHING:
         recorded = memory.baseline()

@@ -6,19 +6,22 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from invariants.catalogue import CATALOGUE
+from invariants.remote import PROMISES
 from reports import conformance, corpus, verdicts
 from reports.comparing import NOTHING, Difference
+from stress.conformance import inotify_calls, inotify_races
 from stress.corpus import ENTRIES
 from stress.corpus.entry import ROOT
 
 README = ROOT / "README.md"
-OF_HISTORY = "E"
-"""How the ids of recorded bugs begin; others only the models have shown."""
+OF_HISTORY, OF_MODELS, OF_WATCHES = "E", "A", "F"
+"""How the ids of bugs begin: recorded ones, those that only the models have shown, and those of the
+watches on a remote file system."""
 
 
 def numbers(rows: Sequence[conformance.Row]) -> dict[str, int]:
     """The sentences, each with a number sign for the number, and the numbers."""
-    recorded = {entry.id for entry in ENTRIES if entry.id.startswith(OF_HISTORY)}
+    recorded = _bugs(OF_HISTORY)
     without = {entry.id for entry in corpus.not_modelled()}
     return {
         "The history records # bugs": len(recorded),
@@ -28,8 +31,17 @@ def numbers(rows: Sequence[conformance.Row]) -> dict[str, int]:
         "answered to # recorded steps": max((row.steps for row in rows), default=0),
         "in # recorded interleavings": max((row.interleavings for row in rows), default=0),
         "# steps are left out": max((row.left_out for row in rows), default=0),
-        "(R0, I1 to I#)": len(CATALOGUE) - 1,
+        "(R0, I1 to I#;": len(CATALOGUE) - 1,
+        "(A01 to A#)": len(_bugs(OF_MODELS)),
+        "(F01 to F#)": len(_bugs(OF_WATCHES)),
+        "; P1 to P# of the watches": sum(one.id.startswith("P") for one in PROMISES),
+        "in # recorded sequences of inotify calls": len(inotify_calls.recorded()[1]),
+        "in # recorded races": len(inotify_races.recorded()),
     }
+
+
+def _bugs(beginning: str) -> set[str]:
+    return {entry.id for entry in ENTRIES if entry.id.startswith(beginning)}
 
 
 def differences(rows: Sequence[conformance.Row], text: str | None = None) -> Iterator[Difference]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +22,8 @@ USAGE, INTERRUPTED = 2, 130
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
+Tell = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
 
 
 def run(command: click.Command) -> None:
@@ -50,6 +53,34 @@ def spread(work: Callable[[Given], Made], given: Iterable[Given], jobs: int) -> 
         return
     with multiprocessing.get_context("fork").Pool(jobs) as pool:
         yield from pool.imap(work, given)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Work for so many processes, and who is told how far it is."""
+
+    jobs: int
+    tell: Tell
+
+    def done(self, what: str, work: Callable[[Given], Made], given: Sequence[Given]) -> list[Made]:
+        """What a function makes of each, in order."""
+        return list(self.each(what, work, given))
+
+    def each(
+        self, what: str, work: Callable[[Given], Made], given: Sequence[Given]
+    ) -> Iterator[Made]:
+        """The same, one after the other."""
+        for nth, one in enumerate(spread(work, given, min(self.jobs, len(given) or 1)), 1):
+            self.tell(what, nth, len(given))
+            yield one
+
+
+def told(what: str, done: int, count: int) -> None:
+    """How far it is: a line that changes on a terminal, elsewhere one for each part."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{what}: {done:,} of {count:,}", err=True, nl=done == count)
+    elif done == count:
+        click.echo(f"{what}: {count:,}", err=True)
 
 
 def written(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from lockwright.report.document import BAD, GOOD, Cell, Document, Table
 from lockwright.report.lockgraph import LockGraph
 from lockwright.report.lockgraph.judging import add_findings
 from lockwright.report.lockgraph.sources import add_result
-from reports import conformance, corpus, memory
+from reports import conformance, corpus, memory, remote_telling
 from reports.comparing import Difference
 from reports.gathering import Bug, Extent, Gathered, results_of
 from stress.corpus.entry import FOUND, GONE, project
@@ -25,6 +25,10 @@ LEAD = (
     "Every design in the history of eventfs, the file system under tracing/events, explored under "
     "the scenarios that they share; every recorded bug, found in the design that had it and gone "
     "where it was mended."
+)
+BESIDE = (
+    "Beside it the proposals for watches on a remote file system, which were never merged: which "
+    "of them keeps which promise, and what follows."
 )
 AS_IT_WAS = "before a fix"
 """The results of bugs that are shown with a switch set stand under this name: no design was
@@ -42,7 +46,7 @@ REPLAYED = "What real kernels answered was replayed for it."
 
 def document_of(made: Gathered, differences: Sequence[Difference]) -> Document:
     """The whole report; what differs from the baselines stands first."""
-    results = [*_with_bugs(results_of(made), made), *_as_they_were(made)]
+    results = [*_with_bugs(results_of(made), made), *_as_they_were(made), *_remote(made)]
     document = Document(
         TITLE,
         _lead(made, differences),
@@ -63,7 +67,8 @@ def _lead(made: Gathered, differences: Sequence[Difference]) -> str:
     said = WORDS[made.extent].format(
         explored=f"{len(made.results):,}", all=many(len(made.verdicts), "scenario")
     )
-    parts = [LEAD, said, REPLAYED if made.conformance else ""]
+    beside = BESIDE if made.remote is not None else ""
+    parts = [LEAD, beside, said, REPLAYED if made.conformance else ""]
     if differences:
         count = many(len(differences), "difference")
         parts.insert(0, f"{count} from what is committed: see the table of differences.")
@@ -105,6 +110,8 @@ def _tables(
         tuple(_plain(cells) for cells in corpus.reasons()) if made.whole else (),
     )
     yield _promises()
+    if made.remote is not None:
+        yield from remote_telling.tables(made.remote, anchors)
     yield from _conformance(made)
     yield from _memory(made)
 
@@ -199,6 +206,15 @@ def _as_they_were(made: Gathered) -> list[Result]:
     return list(every.values())
 
 
+def _remote(made: Gathered) -> list[Result]:
+    """What breaks a promise of the remote watches, by scenario."""
+    every: dict[str, Result] = {}
+    for result in remote_telling.results_of(made.remote).values() if made.remote else ():
+        name = result.scenario
+        every[name] = _joined(every[name], result) if name in every else result
+    return list(every.values())
+
+
 def _shown(made: Gathered) -> Iterator[Result]:
     """What shows the bugs, in their order."""
     for bug in (*made.bugs, *made.kept):
@@ -223,7 +239,7 @@ def lock_graph(results: Iterable[Result]) -> LockGraph | None:
     graph = LockGraph()
     for result in results:
         design = result.scenario.partition(":")[0]
-        if result.lock_graph and design != AS_IT_WAS:
+        if result.lock_graph and design not in (AS_IT_WAS, remote_telling.WITHOUT_A_PART):
             named = partial(_of_design, design)
             orders = [
                 {**order, "held": named(order["held"]), "new": named(order["new"])}

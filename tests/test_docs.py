@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.shown import BLOCK, Shown, check, says, shown_in
+from tests.shown import BLOCK, Shown, check, follow, says, shown_in
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = sorted(page.name for page in DOCS.glob("*.md"))
@@ -113,6 +113,13 @@ def test_the_tutorial_leads_where_it_says(tmp_path: Path) -> None:
             check(example, where)
             commands += 1
     assert commands > 3
+
+
+@pytest.mark.parametrize(
+    "most", [1, pytest.param(100, marks=pytest.mark.slow)], ids=["the first", "all"]
+)
+def test_the_page_of_the_remote_watches_shows_what_its_commands_say(most: int) -> None:
+    assert follow(DOCS / "remote_fsnotify.md", DOCS.parent, most) == 10
 
 
 @pytest.mark.parametrize(

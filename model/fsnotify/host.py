@@ -79,7 +79,7 @@ class Host:
     entries that were not read; beyond that an overflow marker is queued, once until it is read
     (`overflowed`), and events are lost.  `queued` and `read` count the entries of the inotify
     instance, whose number `instance` is: a server that comes back has a new one, and what was in
-    the old one's queue is lost with it.
+    the old one's queue is lost with it.  With `seen` the ledger is told what happens here.
     """
 
     def __init__(self, client: Client, *, capacity: int, limit: int, seen: bool = True) -> None:

@@ -11,7 +11,7 @@ Each variant is a subclass that fills in the hooks that its proposal had.
 | `detached` | fsnotify_detach_mark(), at its end | group->mark_mutex |
 | `freed` | fsnotify_free_mark(), at its end | nothing |
 | `mask_changed` | who has written i_fsnotify_mask, connector->lock free again | as the caller |
-| `closed` | inotify_release(), when all marks are gone | nothing |
+| `closed` | inotify_release(), when all marks are detached | nothing |
 | `unlinked` | fsnotify_inoderemove() | nothing |
 | `received` | the worker of the notification queue | nothing |
 | `suppresses` | fsnotify(), for an event of the guest's own | fsnotify_mark_srcu |
@@ -66,7 +66,7 @@ class Remote:
         """
 
     async def closed(self, group: Group) -> None:
-        """A group has no marks any more, and its memory is about to go."""
+        """A group's marks are detached, and its memory is about to go."""
 
     async def unlinked(self, inode: Inode) -> bool:
         """The last link of a file is gone here.  True: its marks stay until the server says so."""

@@ -1,3 +1,3 @@
 """Lockwright: a concurrency model checker and stress tester for kernel locking designs."""
 
-__version__ = "0.7.0"
+__version__ = "0.8.0"

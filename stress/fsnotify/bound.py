@@ -8,18 +8,21 @@ promise it breaks is written down with the smallest program that does.
 | --- | --- | --- | --- |
 | fresh | no watch | as it should be | 3, of watching, removing, closing, events |
 | removing | no watch | as it should be | 2, of these and of unlinking and deleting |
-| unlinking | g1 watches i1 | as it should be | 3, of events and unlinking |
-| watched | g1 watches i1 | as it should be | 2, of all |
-| shared | g1 and g2 watch i1 | as it should be | 2, of all |
-| changing | g1 watches i1 | as it should be | 3, of four |
-| leaving | g1 and g2 watch i1 | as it should be | 3, of four |
+| unlinking | g1 watches i1 | as it should be | 2, of events and unlinking |
+| watched | g1 watches i1 | as it should be | 2, of all but unlinking |
+| shared | g1 and g2 watch i1 | as it should be | 2, of all but unlinking |
+| changing | g1 watches i1 | as it should be | 3, of three |
+| leaving | g1 and g2 watch i1 | as it should be | 3, of three |
 | refusing | no watch | has none to give | 3, of seven |
-| refusing more | g1 watches i1 | has no second one | 3, of seven |
+| refusing more | g1 watches i1 | has no second one | 2, of seven |
 | unsupporting | no watch | knows no watches | 3, of six |
-| overflowing | g1 watches i1 | remembers one event | 2, of seven |
+| overflowing | g1 watches i1 | remembers one event | 2, of six |
 | overflowing for ever | g1 watches i1 | remembers one event | 3, of three |
-| restarting | g1 watches i1 | is started anew | 2, of ten |
+| restarting | g1 watches i1 | is started anew | 2, of nine |
 | restarting anew | g1 watches i1 | is started anew | 3, of three |
+
+Three calls of which one unlinks or deletes a file have tens of thousands of interleavings each, as
+whoever unlinks, and the server, which sees it, both remove the marks: these go by twos.
 """
 
 from __future__ import annotations
@@ -106,7 +109,6 @@ WATCHED = (
     *_by("close", G1),
     *(_touch(I1), _touch(I2)),
     *_on("write", I1),
-    *_on("unlink", I1),
     *_on("delete", I1),
 )
 SHARED = (
@@ -114,11 +116,10 @@ SHARED = (
     *_by("close", G1),
     *(_touch(I1), _touch(I1, ACCESS)),
     *_on("write", I1),
-    *_on("unlink", I1),
     *_on("delete", I1),
 )
-CHANGING = (_watch(G1, I1, ACCESS), _watch(G2, I1), _unwatch(G1, I1), _touch(I1))
-LEAVING = (WIDEN1, _unwatch(G1, I1), _unwatch(G2, I1), _touch(I1))
+CHANGING = (_watch(G2, I1), _unwatch(G1, I1), _touch(I1))
+LEAVING = (WIDEN1, _unwatch(G2, I1), _touch(I1))
 REFUSED = (
     *(_watch(G1, I1), _watch(G2, I1), _watch(G1, I1, ACCESS), _watch(G1, I2)),
     *(_unwatch(G1, I1), _touch(I1), *_on("write", I1)),
@@ -129,13 +130,13 @@ UNSUPPORTED = (
 )
 OVERFLOWING = (
     *(_unwatch(G1, I1), _watch(G2, I1), _watch(G1, I1, ACCESS)),
-    *(_touch(I1), *_on("write", I1), *_on("unlink", I1), *_on("delete", I1)),
+    *(_touch(I1), *_on("write", I1), *_on("delete", I1)),
 )
 RESTARTING = (
     RESTART,
     *(_watch(G1, I1), _watch(G1, I1, ACCESS), _watch(G2, I1), _watch(G2, I2)),
     *(_unwatch(G1, I1), *_by("close", G1)),
-    *(_touch(I1), *_on("unlink", I1), *_on("delete", I1)),
+    *(_touch(I1), *_on("delete", I1)),
 )
 ONE = (_watch(G1, I1),)
 BOTH = (_watch(G1, I1), _watch(G2, I1))
@@ -144,13 +145,13 @@ FULL: Mapping[str, Parameter] = {"host_queue": 1}
 PARTS: tuple[Part, ...] = (
     Part("fresh", FRESH, alike=True),
     Part("removing", REMOVING, alike=True, tasks=2),
-    Part("unlinking", UNLINKING, ONE),
+    Part("unlinking", UNLINKING, ONE, tasks=2),
     Part("watched", WATCHED, ONE, tasks=2),
     Part("shared", SHARED, BOTH, tasks=2),
     Part("changing", CHANGING, ONE),
     Part("leaving", LEAVING, BOTH),
     Part("refusing", REFUSED, parameters={"limit": 0}),
-    Part("refusing more", REFUSED, ONE, {"limit": 1}),
+    Part("refusing more", REFUSED, ONE, {"limit": 1}, tasks=2),
     Part("unsupporting", UNSUPPORTED, parameters={"support": False}),
     Part("overflowing", OVERFLOWING, ONE, FULL, tasks=2),
     Part("overflowing for ever", (_touch(I1), _watch(G2, I1), *_on("delete", I1)), ONE, FULL),

@@ -44,7 +44,7 @@ def _file(name: str) -> int:
 
 def _mask(text: str) -> int:
     mask = 0
-    for name in text.split("+"):
+    for name in str(text).split("+"):
         if name not in MASKS:
             raise UsageError(
                 f"there is no event {name!r}; there are: {', '.join(MASKS)}, joined by +"

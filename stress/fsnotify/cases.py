@@ -147,9 +147,9 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "restart_refused",
-        "The server has been started anew and has no watch to give.",
-        f"{M1};watch:g2:i2:MODIFY!restart;watch:g1:i2:MODIFY",
-        {"limit": 2},
+        "The server is started anew and gives its only watch to another before it is asked again.",
+        f"{M1}!restart;watch:g2:i2:MODIFY",
+        {"limit": 1},
     ),
 )
 

@@ -11,6 +11,7 @@ from lockwright.kernel.llist import LList
 from lockwright.kernel.mailbox import Mailbox
 from lockwright.kernel.mutex import Mutex
 from lockwright.kernel.once import READ_ONCE, WRITE_ONCE, Variable
+from lockwright.kernel.percpu_ref import PercpuRef
 from lockwright.kernel.rcu import Rcu
 from lockwright.kernel.rculist import ListHead
 from lockwright.kernel.refcount import (
@@ -62,6 +63,7 @@ class Everything:
         self.nodes = [Node(world, name) for name in "abc"]
         self.kref = Kref(world, 2, owner=self.nodes[0])
         self.lockref = Lockref(world, 1, "lockref", lock=self.spin)
+        self.percpu = PercpuRef(world, "percpu", owner=self.nodes[1])
         self.events = WorkQueue(world, "events")
         self.ordered = WorkQueue(world, "ordered", ordered=True)
         self.works = [Work(world, "w0", self.work), Work(world, "w1", self.work)]
@@ -89,6 +91,7 @@ class Everything:
             "holders": [numbers(lock) for lock in locks],
             "acquisitions": self.sem.acquisitions,
             "values": [self.done.value, self.flag.value, self.kref.value, self.lockref.value],
+            "percpu": [self.percpu.value, tuple(self.percpu.counts)],
             "works": [work.value for work in self.works],
             "llist": self.llist.value,
             "list": [node.name for node in self.list.peek()],
@@ -231,6 +234,10 @@ ACTIONS: tuple[Action, ...] = (
     lambda all_: all_.boxes[0].send("b"),
     lambda all_: all_.boxes[1].send("c"),
     receive,
+    lambda all_: all_.percpu.get(),
+    lambda all_: all_.percpu.tryget(),
+    lambda all_: all_.percpu.put(),
+    lambda all_: all_.percpu.kill(),
 )
 
 
@@ -250,6 +257,7 @@ SECTIONS = (
     (51, 54),  # queue a work and flush it
     (33, 34),  # wait for a signal, and signal others
     (73, 76),  # send and receive
+    (77, 79),  # percpu_ref: get and put
 )
 """Actions that belong together."""
 

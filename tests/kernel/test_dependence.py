@@ -43,6 +43,14 @@ WAITS = {
     "wait_for_worker",
 }
 
+COUNTING = (77, 78, 79, 80)
+"""What is done to a percpu_ref."""
+COUNTED_APART = {
+    frozenset({"percpu_ref_get"}),
+    frozenset({"percpu_ref_get", "percpu_ref_put"}),
+    frozenset({"percpu_ref_get", "percpu_ref_tryget"}),
+}
+
 
 class Recorded:
     """One execution: its steps, what they touched, who was enabled before each, how it ended."""
@@ -126,6 +134,30 @@ def test_independent_neighbours_can_be_swapped() -> None:
 
     check()
     assert swapped_kinds >= WAITS
+
+
+def test_references_of_different_tasks_can_be_taken_in_any_order() -> None:
+    swapped_pairs: set[frozenset[str]] = set()
+    counting = st.lists(st.sampled_from(COUNTING), min_size=2, max_size=4)
+
+    @settings(max_examples=40, deadline=None, derandomize=True)
+    @given(
+        scripts=st.lists(counting, min_size=2, max_size=3),
+        picks=st.lists(st.integers(0, 5), min_size=12, max_size=12),
+    )
+    def check(scripts: list[list[int]], picks: list[int]) -> None:
+        names = Names()
+        run = record(names, scripts, picks)
+        for at in range(len(run.steps) - 1):
+            if run.steps[at][0] != run.steps[at + 1][0] and independent(
+                run.touched[at], run.touched[at + 1]
+            ):
+                assert_swappable(names, scripts, run, at)
+                swapped_pairs.add(frozenset(run.kinds[at : at + 2]))
+
+    check()
+    assert swapped_pairs >= COUNTED_APART
+    assert not any("percpu_ref_kill" in pair for pair in swapped_pairs)
 
 
 def running(scripts: list[list[int]]) -> Setup:
