@@ -94,8 +94,11 @@ def _mending(each: Decided, bugs: Sequence[Mended]) -> Iterator[str]:
         parts = [f"{switch} mends {listed(names)}" for switch, names in by_switch.items()]
         yield f"In {each.design} {'; '.join(parts)}."
     for design, names in by_design.items():
-        verb = "does not have" if design else "is without"
-        yield f"{design or each.design} {verb} {listed(names)} of {each.design}."
+        if design:
+            yield f"{design} does not have {listed(names)} of {each.design}."
+        else:
+            verb = "is" if len(names) == 1 else "are"
+            yield f"In {each.design} {listed(names)} {verb} mended by what it has by itself."
     if left := [bug.bug for bug in bugs if not bug.holds]:
         verb = "is" if len(left) == 1 else "are"
         yield f"In {each.design} {listed(left)} {verb} not found before its fix, or not gone after."
@@ -114,7 +117,8 @@ def _conclusion(found: Sequence[Decided], tasks: int) -> Iterator[str]:
         )
         if each.endings:
             of = each.ending(COMES)
-            yield f"Under every fair scheduler what {listed(of)} promises comes."
+            verb = "promises" if len(of) == 1 else "promise"
+            yield f"Under every fair scheduler what {listed(of)} {verb} comes."
         if needs := [_need(switch, broken) for switch, broken in each.switches.items()]:
             yield f"What {each.design} needs: {'; '.join(needs)}."
         if lacks := [name for name in each.having(VIOLATED, NOT_DECIDED) if name not in EIGHT]:
@@ -139,7 +143,9 @@ def _lacking(each: Decided) -> list[str]:
 
 def _need(switch: str, broken: Iterable[str]) -> str:
     names = list(broken)
-    return f"without {switch} {listed(names)} breaks" if names else f"{switch} for nothing"
+    if not names:
+        return f"{switch} for nothing"
+    return f"without {switch} {listed(names)} {'breaks' if len(names) == 1 else 'break'}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -20,8 +20,8 @@
    every group that it may have missed something; where the server refuses, the marks go.
 
 Each of 2 to 6 can be switched off (`lowers_at_detach`, `flushes`, `keeps_unlinked`, `resends` here,
-`reports_overflow` and `rechecks` at the server), to see what it is for.  And fs/notify itself has to
-add up the masks whenever a mark has changed (`recalc_always`; `connector.py` says why).
+`reports_overflow` and `rechecks` at the server), to see what it is for.  And fs/notify itself has
+to add up the masks whenever a mark has changed (`recalc_always`; `connector.py` says why).
 """
 
 from __future__ import annotations

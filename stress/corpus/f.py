@@ -106,13 +106,16 @@ ENTRIES: tuple[Entry | NotModelled | StillThere, ...] = (
         before=At(f"{A}:widen"),
         after=At(f"{A}:widen", sends_result=True),
     ),
-    Entry(
-        id="F07",
-        kind=PROMISE,
-        says="P2",
-        before=At(f"{B}:watch_vs_watch_of_others"),
-        after=At(f"{B}:watch_vs_watch_of_others", serialises=True),
-        note="the second to come finds the mask as it should be, and does not wait for the server",
+    *(
+        Entry(
+            id="F07",
+            kind=PROMISE,
+            says="P2",
+            before=At(f"{variant}:watch_vs_watch_of_others"),
+            after=At(f"{variant}:watch_vs_watch_of_others", serialises=True),
+            note="the second finds the mask as it should be, and does not wait for the server",
+        )
+        for variant in (B, C)
     ),
     Entry(
         id="F07",
