@@ -128,10 +128,10 @@ def _conclusion(found: Sequence[Decided], tasks: int) -> Iterator[str]:
         yield f"Whoever takes this up should begin with {listed([each.design for each in best])}."
     elif found:
         most = min(found, key=lambda each: len(_lacking(each)))
-        said = f"No variant is known to keep all of {listed(EIGHT)} within the bound"
+        said = f"None of these is known to keep all of {listed(EIGHT)} within the bound"
         if kept := len(EIGHT) - len(_lacking(most)):
             rest = listed(_lacking(most))
-            said += f"; {most.design} keeps most of them ({kept}), and lacks {rest}"
+            said += f"; {most.design} keeps {kept} of them, and lacks {rest}"
         yield f"{said}."
 
 

@@ -41,6 +41,8 @@ from stress.fsnotify.variants import ENVIRONMENT, VARIANTS, Variant
 
 PIECE = 8
 """So many programs are given to a process at a time."""
+RESTART = "restart"
+"""The call that is the server's trouble, as parameters of a part are."""
 BOUND_RULES = ("deadlock", "sections", "leak", "promises")
 """Data races and lock orders are judged in the named situations (`reports.verdicts`): here they
 would double the time, and no promise is about them."""
@@ -282,15 +284,15 @@ def _outcomes(given: _Work) -> list[Outcome]:
 
 
 class _Column:
-    """A column while it is counted: the smallest program that breaks each promise, with the number
-    of its calls, and how many do."""
+    """A column while it is counted: the smallest program that breaks each promise, if there is one
+    with a server as it should be, and how many do."""
 
     __slots__ = ("column", "counts", "first", "parts")
 
     def __init__(self, column: Column, parts: Iterable[Part]) -> None:
         self.column = column
         self.parts = {part.name: Count() for part in parts}
-        self.first: dict[str, tuple[int, Breach]] = {}
+        self.first: dict[str, tuple[tuple[bool, int], Breach]] = {}
         self.counts: dict[str, int] = {}
 
     def add(self, piece: _Piece, outcomes: Sequence[Outcome]) -> None:
@@ -300,12 +302,14 @@ class _Column:
             self.parts[piece.part.name] += count
             for promise, (kind, message) in outcome.broken.items():
                 self.counts[promise] = self.counts.get(promise, 0) + 1
-                calls = len(program.calls)
-                if promise in self.first and self.first[promise][0] <= calls:
+                calls = program.calls
+                trouble = bool(piece.part.parameters) or any(c.name == RESTART for c in calls)
+                size = trouble, len(calls)
+                if promise in self.first and self.first[promise][0] <= size:
                     continue
                 scenario = piece.part.scenario(self.column.calls, program)
                 given = tuple(_given(scenario).items())
-                self.first[promise] = calls, Breach(scenario.name, given, kind, message, 0)
+                self.first[promise] = size, Breach(scenario.name, given, kind, message, 0)
 
     def decided(self, executions: int) -> Decided:
         """The column, each program of which was explored in so many executions at most."""

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from lockwright.core.errors import UsageError
+
 
 class Outcome(NamedTuple):
     """What came of one exploration: of each promise that was broken, kind and message of the first
@@ -28,8 +30,14 @@ class Journal:
         self.path = path
         self.known: dict[str, list[Outcome]] = {}
         if path is not None and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                lines = path.read_text(encoding="utf-8").splitlines()
+            except ValueError:
+                raise _no_journal(path) from None
+            for line in lines:
                 self._read(line)
+            if any(lines) and not self.known:
+                raise _no_journal(path)
 
     def _read(self, line: str) -> None:
         """Take a line; the last one may have been cut off."""
@@ -50,3 +58,7 @@ class Journal:
         if self.path is not None:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(f"\n{json.dumps([key, outcomes])}")
+
+
+def _no_journal(path: Path) -> UsageError:
+    return UsageError(f"{path} is no journal: expected the lines that an earlier --journal wrote")

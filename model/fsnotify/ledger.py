@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from lockwright.core.errors import UsageError
 from lockwright.core.location import Location, reserve
 from lockwright.core.promise import always
 from lockwright.core.task import Task
@@ -114,6 +115,8 @@ class Ledger:
     def new_group(self) -> int:
         """The number of a new group, from 1."""
         number: int = self.groups_made.value + 1
+        if (number, next(iter(self.happened))) not in self.promises:
+            raise UsageError(f"group {number}: a guest has at most {number - 1} of them in all")
         self._change(self.groups_made, number)
         return number
 

@@ -41,6 +41,8 @@ def mount(
     for name, value in (("queues", queues), ("host_queue", host_queue), ("max_events", max_events)):
         if value < 1:
             raise UsageError(f"{name}={value}: expected 1 or more")
+    if limit < 0:
+        raise UsageError(f"limit={limit}: expected 0 or more")
     at = client(
         world,
         frees=frees,

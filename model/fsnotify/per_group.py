@@ -31,7 +31,8 @@ class PerGroup(Supported):
       no lock is held any more (`freed`); or by a work item, some time (`work`).
     - `reads_obj_locked`: which inode a mark is on is read under connector->lock, too.
     - `names_groups`: a group is called by a number that is never given again, not by its address.
-    - `serialises`: one request about an inode at a time, each with the state as it is then.
+    - `serialises`: one request about an inode at a time, each with the state as it is then; a
+      removal only if it is sent when no lock is held (`freed`).
     - `sends_result`: what is sent is the mask that the mark has, not the caller's argument.
     - `arms_first`: the server has the watch before the guest's mark is made or changed.
     - `checks_errors`: a watch that the server refuses is removed, and the call fails.

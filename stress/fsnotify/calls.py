@@ -28,7 +28,7 @@ from model.fsnotify.objects import ALL_EVENTS, FS_MODIFY, IN_MASK_ADD, NAMES, Cl
 from model.fsnotify.path import fsnotify_inoderemove, path_put, user_path_at, vfs_unlink
 from model.fsnotify.supported import wanted
 from model.fsnotify.transport import Request
-from model.vfs.err import ENOENT
+from model.vfs.err import EBUSY, ENOENT
 from stress.fsnotify.promises import AT_END
 from stress.fsnotify.variants import RELEASE, VARIANTS, Variant
 
@@ -81,7 +81,9 @@ async def close(at: Client, fd: str) -> int:
 
 
 async def init(at: Client, fd: str) -> int:
-    """inotify_init(): the descriptor, which was closed before, is opened anew."""
+    """inotify_init(): the descriptor is opened anew; -EBUSY if nobody has closed it."""
+    if await READ_ONCE(at.fds[_fd(at, fd)]) is not None:
+        return -EBUSY
     return await __x64_sys_inotify_init(at, _fd(at, fd))
 
 
