@@ -115,13 +115,13 @@ class Ledger:
     def new_group(self) -> int:
         """The number of a new group, from 1."""
         number: int = self.groups_made.value + 1
-        if (number, next(iter(self.happened))) not in self.promises:
-            raise UsageError(f"group {number}: a guest has at most {number - 1} of them in all")
         self._change(self.groups_made, number)
         return number
 
     def begins(self, group: int, nodeid: int, keeps: int) -> Call:
         """A call begins that may take away what it does not keep; for `returns`."""
+        if (group, nodeid) not in self.promises:
+            raise UsageError(f"group {group}: only the first {group - 1} of a guest can watch")
         made = self.promises[group, nodeid]
         acc = self.world.acc
         acc.append(2 * made.begins[self._place()] + 1)

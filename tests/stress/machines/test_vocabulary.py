@@ -14,6 +14,7 @@ from lockwright.project import load_project
 from lockwright.session import Options, explore
 from lockwright.testing.sequential import Sitting
 from model.vfs.err import EBADF, EINVAL
+from stress.fsnotify.calls import CALLS as REMOTE
 from stress.machines.calls import FUNCTIONS
 from stress.machines.sequential import VOCABULARY
 from stress.machines.vocabulary import CALLS
@@ -25,7 +26,8 @@ LATEST = VOCABULARY["eventfs/latest"]
 
 def test_every_design_has_its_calls_and_the_project_knows_them() -> None:
     assert [calls.design for calls in CALLS] == list(DESIGNS)
-    assert load_project(ROOT).calls == VOCABULARY
+    others = {calls.design: calls for calls in REMOTE}
+    assert load_project(ROOT).calls == {**VOCABULARY, **others}
 
 
 @pytest.mark.parametrize("design", DESIGNS)
